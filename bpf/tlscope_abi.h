@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the BPF programs write to the ring and userspace reads from it: the only file both sides
+ * include. Every field has a fixed width, every hole is a visible pad, and both compilers assert
+ * the layout. A record is read in place, once, by the decoder; nothing else knows these structs.
+ */
+#ifndef TLSCOPE_ABI_H
+#define TLSCOPE_ABI_H
+
+#include <linux/types.h>
+
+#ifdef __cplusplus
+#define TLSCOPE_ASSERT(condition) static_assert(condition, #condition)
+#else
+#define TLSCOPE_ASSERT(condition) _Static_assert(condition, #condition)
+#endif
+
+/* Raised with every change of a layout below; the decoder refuses any other. */
+#define TLSCOPE_ABI_VERSION 1
+
+/* TASK_COMM_LEN of include/linux/sched.h, the NUL included. */
+#define TLSCOPE_COMM_LEN 16
+
+/* Payload bytes a record can carry at most: one full TLS record's plaintext (RFC 8446 5.1). */
+#define TLSCOPE_CHUNK_MAX 16384
+
+/* AF_INET and AF_INET6 of the kernel's socket.h, the values of tlscope_tuple.family. */
+#define TLSCOPE_AF_INET 2
+#define TLSCOPE_AF_INET6 10
+
+enum tlscope_record_type {
+	TLSCOPE_RECORD_SSL_DATA = 1, /* struct tlscope_ssl_data */
+	TLSCOPE_RECORD_CONN = 2,     /* struct tlscope_conn_data */
+	TLSCOPE_RECORD_SSL_END = 3,  /* struct tlscope_ssl_end */
+};
+
+enum tlscope_direction {
+	TLSCOPE_READ = 0,  /* received by the traced process */
+	TLSCOPE_WRITE = 1, /* sent by the traced process */
+	TLSCOPE_DIRECTIONS = 2,
+};
+
+/* How the socket of an SSL object was found. Higher is no better: unknown is honest. */
+enum tlscope_provenance {
+	TLSCOPE_SOCK_UNKNOWN = 0,
+	TLSCOPE_SOCK_SET_FD = 1, /* SSL_set_fd, SSL_set_rfd or SSL_set_wfd named the descriptor */
+	TLSCOPE_SOCK_NESTED = 2, /* a socket call made inside this very SSL call */
+	TLSCOPE_SOCK_CACHED = 3, /* an earlier call on the same SSL object found it */
+};
+
+enum tlscope_conn_state {
+	TLSCOPE_CONN_OPENED = 1, /* first seen carrying TLS, which may be after it was connected */
+	TLSCOPE_CONN_CLOSED = 2,
+};
+
+/*
+ * Rows of the per-CPU counter array. For the traced calls that moved data and passed the filters:
+ *   SEEN.bytes == bytes delivered in records + bytes of RING_FULL, MAP_FULL, FAULT and TRUNCATED.
+ */
+enum tlscope_counter {
+	TLSCOPE_COUNT_SEEN = 0,      /* SSL calls that moved data, and the bytes they moved */
+	TLSCOPE_COUNT_RING_FULL = 1, /* records not written for want of ring space */
+	TLSCOPE_COUNT_MAP_FULL = 2,  /* calls whose connection state could not be stored */
+	TLSCOPE_COUNT_FAULT = 3,     /* records dropped because user memory could not be read */
+	TLSCOPE_COUNT_TRUNCATED = 4, /* calls cut at max_payload, and the bytes left out */
+	TLSCOPE_COUNT_NO_CALL = 5,   /* returns whose entry was never seen; bytes unknown */
+	TLSCOPE_COUNT_FILTERED = 6,  /* calls a filter turned away; bytes unknown */
+	TLSCOPE_COUNT_RING_FULL_META = 7, /* connection and end records lost to a full ring */
+	TLSCOPE_COUNTERS = 8,
+};
+
+struct tlscope_counter_row {
+	__u64 events;
+	__u64 bytes;
+};
+TLSCOPE_ASSERT(sizeof(struct tlscope_counter_row) == 16);
+
+/* Starts every record. */
+struct tlscope_header {
+	__u16 type;	/* enum tlscope_record_type */
+	__u16 version;	/* TLSCOPE_ABI_VERSION */
+	__u32 size;	/* bytes of the record that mean something, this header included */
+	__u64 ktime_ns; /* CLOCK_MONOTONIC, bpf_ktime_get_ns() */
+	__u32 tgid;	/* the process as userspace counts it; for a connection, its owner */
+	__u32 tid;
+	__u8 comm[TLSCOPE_COMM_LEN]; /* of the thread, NUL-padded */
+};
+TLSCOPE_ASSERT(sizeof(struct tlscope_header) == 40);
+
+/* A socket's two ends as the traced process sees them: s is its own end, d the peer. */
+struct tlscope_tuple {
+	__u8 saddr[16]; /* network order; IPv4 in the first four bytes, the rest zero */
+	__u8 daddr[16];
+	__u16 sport;  /* host order */
+	__u16 dport;  /* host order */
+	__u16 family; /* TLSCOPE_AF_INET, TLSCOPE_AF_INET6, or 0 when unknown */
+	__u8 provenance; /* enum tlscope_provenance */
+	__u8 pad;
+};
+TLSCOPE_ASSERT(sizeof(struct tlscope_tuple) == 40);
+
+/*
+ * A piece of the plaintext of one SSL call. A call of total_len bytes at stream_offset becomes
+ * records with ascending chunk_offset; the piece's place in the stream is their sum.
+ */
+struct tlscope_ssl_data {
+	struct tlscope_header header;
+	__u64 ssl;	      /* SSL *, an address in the traced process */
+	__u64 ssl_generation; /* tells apart the SSL objects that lived at one address */
+	__u64 sock;	      /* struct sock *, 0 when unknown */
+	__u64 sock_generation;
+	__u64 stream_offset; /* plaintext bytes moved in this direction before this call */
+	__u64 total_len;     /* plaintext bytes this call moved */
+	__u64 chunk_offset;  /* of chunk within the call */
+	__u32 chunk_len;     /* 1..TLSCOPE_CHUNK_MAX */
+	__s32 fd;	     /* -1 when unknown */
+	struct tlscope_tuple tuple;
+	__u16 tls_version; /* as on the wire (0x0303 is TLS 1.2), 0 when unknown */
+	__u8 direction;	   /* enum tlscope_direction */
+	__u8 pad[5];
+	__u8 chunk[];
+};
+TLSCOPE_ASSERT(__builtin_offsetof(struct tlscope_ssl_data, tuple) == 104);
+TLSCOPE_ASSERT(__builtin_offsetof(struct tlscope_ssl_data, chunk) == 152);
+TLSCOPE_ASSERT(sizeof(struct tlscope_ssl_data) == 152);
+
+/* A socket that carries TLS was first seen, or is gone: no data of it follows the latter. */
+struct tlscope_conn_data {
+	struct tlscope_header header;
+	__u64 sock;
+	__u64 sock_generation;
+	struct tlscope_tuple tuple;
+	__u8 state; /* enum tlscope_conn_state */
+	__u8 pad[7];
+};
+TLSCOPE_ASSERT(sizeof(struct tlscope_conn_data) == 104);
+
+/* The last reference to an SSL object was dropped; bytes says how far each direction had come. */
+struct tlscope_ssl_end {
+	struct tlscope_header header;
+	__u64 ssl;
+	__u64 ssl_generation;
+	__u64 bytes[TLSCOPE_DIRECTIONS];
+};
+TLSCOPE_ASSERT(sizeof(struct tlscope_ssl_end) == 72);
+
+#endif /* TLSCOPE_ABI_H */

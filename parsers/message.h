@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace tlscope {
+
+/// Which parser read a message; the numbers are public (they are printed and go on the wire).
+enum class ParserType : std::uint8_t {
+  kUnknown = 0,
+  kHttp1Request = 1,
+  kHttp2Request = 2,
+  kHttp1Response = 3,
+  kHttp2Response = 4,
+  kWebSocket = 5,
+};
+
+/// How a message's body was packed on the connection; the numbers are public.
+enum class PacketType : std::uint8_t {
+  kNull = 0,
+  kGzip = 1,
+  kWebSocket = 2,
+};
+
+/// Bytes missing from a message's body because they were lost before the parser saw them.
+struct BodyGap {
+  std::uint64_t position;  ///< index in Message::body before which the bytes are missing
+  std::uint64_t bytes;     ///< how many; 0 when only "some" is known
+  bool operator==(const BodyGap&) const = default;
+};
+
+/// One application message, as it left its parser. Owns its bytes; moved from hand to hand.
+struct Message {
+  ParserType parser = ParserType::kUnknown;
+  PacketType packet = PacketType::kNull;
+  /// False when the connection ended, or bytes were lost, before the message was whole.
+  bool complete = true;
+  /// True when the parser joined, or came back after a loss, between two messages.
+  bool resynchronised = false;
+
+  /// Start line and header lines exactly as sent, the blank line included. Empty for raw bytes.
+  std::string head;
+  /// The content with transfer framing (chunk sizes) removed.
+  std::string body;
+  /// Trailer lines exactly as sent, blank line excluded. Usually empty.
+  std::string trailers;
+
+  std::vector<BodyGap> gaps;
+  /// Content bytes that went over the connection: body.size() + gaps + cut_bytes.
+  std::uint64_t content_bytes = 0;
+  /// Content bytes seen but not kept because of ParserLimits or the budget.
+  std::uint64_t cut_bytes = 0;
+
+  /// HTTP only: the parts of the start line. Empty or 0 where the other kind has them.
+  std::string method;
+  std::string target;
+  std::uint16_t status = 0;
+
+  /// Position among the connection's exchanges, from 1; a response has its request's. 0: unpaired.
+  std::uint64_t exchange = 0;
+
+  /// CLOCK_MONOTONIC of the calls that carried the message's first and last byte.
+  std::uint64_t first_ktime_ns = 0;
+  std::uint64_t last_ktime_ns = 0;
+
+  bool operator==(const Message&) const = default;
+};
+
+/// Where parsers put what they have read. Called inside Feed, Gap, Flush and Finish.
+class MessageHandler {
+ public:
+  virtual ~MessageHandler() = default;
+  virtual void OnMessage(Message&& message) = 0;
+};
+
+}  // namespace tlscope
