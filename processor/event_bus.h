@@ -62,11 +62,11 @@ struct ExchangeEvent {
   std::string_view method;
   std::string_view target;
   std::uint16_t status;
-  std::uint64_t request_bytes;   ///< content bytes of the request's body
-  std::uint64_t response_bytes;  ///< content bytes of the response's body
-  std::uint64_t request_ktime_ns;    ///< first byte of the request
+  std::uint64_t request_bytes;        ///< content bytes of the request's body
+  std::uint64_t response_bytes;       ///< content bytes of the response's body
+  std::uint64_t request_ktime_ns;     ///< first byte of the request
   std::uint64_t first_byte_ktime_ns;  ///< first byte of the response
-  std::uint64_t last_byte_ktime_ns;  ///< last byte of the response
+  std::uint64_t last_byte_ktime_ns;   ///< last byte of the response
 };
 
 /// A socket that carries TLS was first seen or is gone.
@@ -84,10 +84,13 @@ struct LibraryEvent {
 struct LossEvent {
   const ConnectionInfo& connection;
   DataType direction;
+  std::string_view uuid;
   std::uint64_t bytes;
+  std::uint64_t ktime_ns;  ///< CLOCK_MONOTONIC of the event that showed the loss
 };
 
-using BusPayload = std::variant<MessageEvent, ExchangeEvent, ConnectionEvent, LibraryEvent, LossEvent>;
+using BusPayload =
+    std::variant<MessageEvent, ExchangeEvent, ConnectionEvent, LibraryEvent, LossEvent>;
 
 /// Receives what is published on the topics it subscribed to, on the publisher's thread, and must
 /// not block: what takes time is queued by the subscriber.

@@ -69,12 +69,12 @@ struct SSLDataEvent {
   Tuple tuple;
   Provenance provenance = Provenance::kUnknown;
   DataType direction = DataType::kRead;
-  std::int32_t fd = -1;               ///< -1 when unknown
-  std::uint16_t tls_version = 0;      ///< as on the wire; 0 when unknown
-  std::uint64_t stream_offset = 0;    ///< bytes in this direction before this piece
-  std::uint64_t call_bytes = 0;       ///< bytes the whole call moved
-  std::uint64_t chunk_offset = 0;     ///< of this piece within the call
-  std::string_view data;              ///< never empty
+  std::int32_t fd = -1;             ///< -1 when unknown
+  std::uint16_t tls_version = 0;    ///< as on the wire; 0 when unknown
+  std::uint64_t stream_offset = 0;  ///< bytes in this direction before this piece
+  std::uint64_t call_bytes = 0;     ///< bytes the whole call moved
+  std::uint64_t chunk_offset = 0;   ///< of this piece within the call
+  std::string_view data;            ///< never empty
 };
 
 /// A socket that carries TLS was first seen, or is gone.

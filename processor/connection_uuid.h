@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "processor/event_bus.h"
+#include "processor/events.h"
+#include "processor/keyed_hash.h"
+
+namespace tlscope {
+
+/// `comm` as outputs show it. A process chooses its own name, so whatever could break a line, a
+/// `Key:value, ` header or a terminal is written \xNN: control and non-ASCII bytes, comma,
+/// backslash.
+std::string PrintableComm(std::string_view comm);
+
+/// The names of a connection's two directions in outputs:
+/// `{Pid}_{Tid}_{Comm}_{Fd}_{DataType}` while the socket is unknown, else
+/// `sock:{Pid}_{Tid}_{Comm}_{Fd}_{DataType}_{local}-{remote}_{Sock}`, where Sock is 16 hexadecimal
+/// digits made from the socket's identity and a secret, so that no kernel address is told.
+class ConnectionUuid {
+ public:
+  ConnectionUuid(const ConnectionInfo& connection, const HashKey& socket_key);
+
+  /// Valid until the next call.
+  std::string_view Of(DataType direction) {
+    text_[direction_at_] = direction == DataType::kRead ? '0' : '1';
+    return text_;
+  }
+
+ private:
+  // One text serves both directions, which differ in one digit: idle connections stay small.
+  std::string text_;
+  std::size_t direction_at_ = 0;
+};
+
+}  // namespace tlscope

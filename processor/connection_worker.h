@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "parsers/parser_registry.h"
+#include "processor/connection_uuid.h"
+#include "processor/direction_stream.h"
+#include "processor/event_bus.h"
+#include "processor/events.h"
+#include "processor/exchange_pairing.h"
+#include "processor/worker_env.h"
+
+namespace tlscope {
+
+/// Follows one connection: both directions, who speaks, which response answers which request. One
+/// thread; publishes on the bus while it is called. When it lives and dies is its owner's affair.
+class ConnectionWorker {
+ public:
+  /// For the connection of `first`, which is to be handed to OnData too. `env` is borrowed.
+  ConnectionWorker(const SSLDataEvent& first, const WorkerEnv& env);
+  ConnectionWorker(const ConnectionWorker&) = delete;
+  ConnectionWorker& operator=(const ConnectionWorker&) = delete;
+
+  /// The next piece. Its socket is this worker's, or one of the two is unknown.
+  void OnData(const SSLDataEvent& event);
+
+  /// The SSL object is gone after `bytes` bytes in each direction: what is missing is lost. Finish
+  /// follows.
+  void OnSslEnd(const std::array<std::uint64_t, 2>& bytes, std::uint64_t ktime_ns);
+
+  /// Nothing came for a tick: raw bytes are emitted.
+  void OnPause();
+
+  /// Emits the rest of both directions. Nothing may follow.
+  void Finish(StreamEnd end);
+
+  const ConnectionInfo& info() const { return info_; }
+
+  /// Whether OnPause would emit something.
+  bool holds_raw() const { return streams_[0].holds_raw() || streams_[1].holds_raw(); }
+
+ private:
+  class Port final : public MessageHandler {
+   public:
+    Port(ConnectionWorker& worker, DataType direction) : worker_(worker), direction_(direction) {}
+    void OnMessage(Message&& message) override {
+      worker_.OnMessage(direction_, std::move(message));
+    }
+
+   private:
+    ConnectionWorker& worker_;
+    DataType direction_;
+  };
+
+  void Learn(const SSLDataEvent& event);
+  void Lose(DataType direction, std::uint64_t bytes, std::uint64_t ktime_ns);
+  void OnMessage(DataType direction, Message&& message);
+  void Publish(const Exchange& exchange);
+
+  const WorkerEnv& env_;
+  ConnectionInfo info_;
+  ConnectionUuid uuid_;
+  DataType speaker_;
+  ExchangePairing pairing_;
+  ParserContext context_;
+  std::array<Port, 2> ports_;               // by DataType, as below
+  std::array<DirectionStream, 2> streams_;  // last: its parsers use all of the above
+};
+
+}  // namespace tlscope

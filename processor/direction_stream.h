@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "parsers/parser_registry.h"
+#include "parsers/stream_parser.h"
+
+namespace tlscope {
+
+/// How a stream finds its parser.
+struct ProtocolTable {
+  DetectResult (*detect)(std::string_view bytes);
+  const ProtocolSpec& raw;  ///< takes any bytes: the end of every road
+
+  /// The table of parsers/.
+  static const ProtocolTable& Registered();
+};
+
+/// One direction of one connection: puts pieces in their place, finds the protocol, feeds the
+/// parser, and hands over to another parser where one ends. One thread.
+class DirectionStream {
+ public:
+  /// Most bytes held while the protocol is undecided; what has not matched by then is raw.
+  static constexpr std::size_t kMaxUndecided = 64U << 10;
+
+  /// Everything is borrowed. Messages go to `handler`.
+  DirectionStream(const ProtocolTable& protocols, ParserContext& context, MessageHandler& handler)
+      : protocols_(protocols), context_(context), handler_(handler) {}
+  ~DirectionStream() { (void)ReleaseUndecided(); }
+  DirectionStream(const DirectionStream&) = delete;
+  DirectionStream& operator=(const DirectionStream&) = delete;
+
+  /// How a piece sits against what came before it.
+  struct Fit {
+    std::uint64_t missing = 0;  ///< bytes lost before the piece
+    std::uint64_t seen = 0;     ///< bytes at its start that have come before
+  };
+
+  /// Takes note of a piece of `bytes` bytes at `offset` (the sum does not overflow). The first
+  /// piece fits wherever it is: a connection joined in the middle has lost nothing.
+  Fit Place(std::uint64_t offset, std::uint64_t bytes);
+
+  /// Whether any piece has come.
+  bool started() const { return started_; }
+
+  /// New bytes, next in order. `starts_call`: they are the first of an SSL call, which is where a
+  /// stream of unknown protocol may begin to speak a known one.
+  void Feed(std::string_view bytes, std::uint64_t ktime_ns, bool starts_call);
+
+  /// `bytes` bytes (at least 1) are missing here.
+  void Gap(std::uint64_t bytes, std::uint64_t ktime_ns);
+
+  /// The speaker paused: a raw stream's bytes are emitted.
+  void Flush();
+
+  /// Emits the rest. Nothing may follow.
+  void Finish(StreamEnd end);
+
+  /// Whether Flush would emit something.
+  bool holds_raw() const;
+
+ private:
+  void Search(std::string_view bytes, std::uint64_t ktime_ns);
+  bool Hold(std::string&& bytes, std::uint64_t ktime_ns);
+  std::string ReleaseUndecided();
+  void UndecidedToRaw();
+  void Use(const ProtocolSpec& spec);
+  void Deliver(std::string_view held, std::uint64_t held_ktime_ns, std::string_view bytes,
+               std::uint64_t ktime_ns);
+  void HandOver(ParseStatus status, std::string_view more, std::uint64_t ktime_ns);
+
+  const ProtocolTable& protocols_;
+  ParserContext& context_;
+  MessageHandler& handler_;
+  std::unique_ptr<StreamParser> parser_;  // null until the protocol is decided
+  std::string undecided_;                 // accounted for in the budget
+  std::uint64_t undecided_ktime_ns_ = 0;
+  std::uint64_t expected_offset_ = 0;
+  bool started_ = false;
+  bool raw_ = false;  // parser_ is of protocols_.raw
+};
+
+}  // namespace tlscope

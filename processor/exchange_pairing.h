@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "parsers/byte_budget.h"
+#include "parsers/message.h"
+
+namespace tlscope {
+
+/// What is remembered of a request and its final response.
+struct Exchange {
+  std::uint64_t number = 0;  ///< Message::exchange
+  bool has_request = false;
+  bool has_response = false;
+  std::uint16_t status = 0;
+  std::string method;
+  std::string target;  ///< at most ExchangePairing::kMaxTarget bytes, empty when over budget
+  std::uint64_t request_bytes = 0;
+  std::uint64_t response_bytes = 0;
+  std::uint64_t request_ktime_ns = 0;
+  std::uint64_t first_byte_ktime_ns = 0;
+  std::uint64_t last_byte_ktime_ns = 0;
+};
+
+/// Joins the requests of one connection with their responses by Message::exchange. Either may come
+/// first: a server can answer before it has read all of the request.
+class ExchangePairing {
+ public:
+  /// Halves that may wait at once; the oldest is given up for one more.
+  static constexpr std::size_t kMaxPending = 256;
+  /// Bytes of a target that are kept.
+  static constexpr std::size_t kMaxTarget = 8192;
+
+  explicit ExchangePairing(ByteBudget& budget) : budget_(budget) {}
+  ~ExchangePairing();
+  ExchangePairing(const ExchangePairing&) = delete;
+  ExchangePairing& operator=(const ExchangePairing&) = delete;
+
+  /// A message that has been dealt with; its strings may be taken. Returns the exchange it
+  /// completes, if it does. Interim responses complete nothing, save 101, after which no other
+  /// response comes.
+  std::optional<Exchange> Take(Message&& message);
+
+  /// Halves given up so far.
+  std::uint64_t lost() const { return lost_; }
+
+ private:
+  Exchange& Find(std::uint64_t number);
+  Exchange Remove(std::size_t index);
+  void KeepTarget(Exchange& exchange, Message& message);
+
+  ByteBudget& budget_;
+  std::vector<Exchange> pending_;  // targets accounted for in the budget
+  std::uint64_t lost_ = 0;
+};
+
+}  // namespace tlscope
