@@ -13,7 +13,7 @@ namespace tlscope {
 
 /// What a parser may keep. Beyond a limit it goes on parsing, keeps no more, and says how much.
 struct ParserLimits {
-  std::uint64_t body_bytes = 16U << 20;  ///< of one message's body
+  std::uint64_t body_bytes = 16U << 20;   ///< of one message's body
   std::uint64_t head_bytes = 256U << 10;  ///< of one message's head; longer is not taken for a head
 };
 

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "parsers/http1/chunked.h"
+#include "parsers/http1/framing.h"
+#include "parsers/http1/head.h"
+#include "parsers/message_builder.h"
+#include "parsers/parser_registry.h"
+#include "parsers/stream_parser.h"
+
+namespace tlscope::http1 {
+
+/// HTTP/1.x messages (RFC 9112) of one direction; the role says which. Keep-alive, pipelining,
+/// interim responses, all body framings, both ways of changing protocol.
+///
+/// What is not HTTP/1.x is not dropped: from where it stops making sense (a malformed head, one
+/// longer than ParserLimits::head_bytes, broken chunks, lost bytes) up to the next believable start
+/// line at the start of a line, the bytes come out as one kUnknown message, and the message after
+/// it says `resynchronised`. Believable is: the known version, and for requests a known method. A
+/// head cut by lost bytes comes out as kUnknown too, incomplete, with a gap at its end. Lost bytes
+/// inside a body whose framing covers them become a BodyGap; the message still ends where it
+/// should.
+///
+/// Never returns kInvalid. kUpgrade: a response parser right after the head of a 101 or of a 2xx to
+/// CONNECT; the request parser at its next bytes between two messages. When Gap returns kUpgrade,
+/// the lost bytes come after TakeRest() and are the next parser's.
+/// Flush emits what is being skipped, and nothing else.
+class Http1Parser final : public StreamParser {
+ public:
+  /// Both must outlive the parser.
+  Http1Parser(Role role, ParserContext& context, MessageHandler& handler);
+  ~Http1Parser() override;
+  Http1Parser(const Http1Parser&) = delete;
+  Http1Parser& operator=(const Http1Parser&) = delete;
+
+  ParseStatus Feed(std::string_view bytes, std::uint64_t ktime_ns) override;
+  ParseStatus Gap(std::uint64_t bytes, std::uint64_t ktime_ns) override;
+  void Flush() override;
+  void Finish(StreamEnd end) override;
+  std::string TakeRest() override;
+  /// The ExchangeQueue, which is the connection's, stays as it is.
+  void Reset() override;
+  ParserType type() const override;
+  std::size_t held_bytes() const override;
+
+ private:
+  enum class State : std::uint8_t {
+    kHead,        ///< at a head's first byte or inside a head; after Reject: perhaps
+    kSkip,        ///< inside a line that begins no message
+    kLength,      ///< in a body of remaining_ bytes more
+    kChunked,     ///< in a chunked body
+    kUntilClose,  ///< in a body that ends with the connection
+    kStopped,     ///< kUpgrade was returned
+  };
+
+  /// What became of some bytes. `waiting`: the rest is needed again, with more behind it.
+  struct Step {
+    std::size_t consumed;
+    bool waiting;
+  };
+
+  std::size_t Run(std::string_view bytes);
+  Step StepOnce(std::string_view bytes);
+  Step StepHead(std::string_view bytes);
+  Step StepSkip(std::string_view bytes);
+  Step StepLength(std::string_view bytes);
+  Step StepChunked(std::string_view bytes);
+
+  Step Reject(std::string_view bytes);
+  Step BeginMessage(std::string_view head);
+  BodyKind ReadBodyKind() const;
+  void NoteRequest(std::string_view method);
+  void NoteResponse(std::string_view head, BodyKind body);
+  void EnterBody(BodyKind body);
+  void EmitMessage();
+  void EmitIncomplete();
+
+  void Skip(std::string_view bytes);
+  void EmitSkipped();
+  void Resynchronise();
+  void AbandonHead(std::uint64_t gap_bytes);
+  void Stop();
+
+  bool AtUpgrade() const;
+  std::uint64_t KtimeHere() const;
+  void FeedPending(std::string_view& bytes);
+  void Keep(std::string_view bytes);
+  void SettlePending();
+
+  const Role role_;
+  ParserContext& context_;
+  MessageHandler& handler_;
+
+  State state_ = State::kHead;
+  bool resynchronising_ = false;  ///< the next head's place is a guess
+  bool final_response_ = false;   ///< the message being built is one, for the queue
+  HeadReader head_;
+  ChunkedDecoder chunked_;
+  std::uint64_t remaining_ = 0;
+  MessageBuilder message_;
+  std::unique_ptr<MessageBuilder> skipped_;  ///< bytes of no message; made when needed
+
+  /// The bytes not consumed yet: part of a head or of a line. Counted in the budget.
+  std::string pending_;
+  std::uint64_t pending_taken_ = 0;
+  std::string rest_;  ///< for TakeRest; at most what one Feed brought and pending_ held
+
+  std::uint64_t now_ns_ = 0;            ///< of the last Feed
+  std::uint64_t pending_ktime_ns_ = 0;  ///< of pending_'s first byte
+  std::uint64_t head_ktime_ns_ = 0;     ///< of the head's first byte
+  std::size_t fresh_from_ = 0;          ///< in Run's bytes: those before came in earlier calls
+  std::size_t position_ = 0;            ///< in Run's bytes: where the current step begins
+};
+
+std::unique_ptr<StreamParser> MakeRequestParser(ParserContext& context, MessageHandler& handler);
+std::unique_ptr<StreamParser> MakeResponseParser(ParserContext& context, MessageHandler& handler);
+
+}  // namespace tlscope::http1

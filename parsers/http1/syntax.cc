@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "parsers/http1/syntax.h"
+
+#include <algorithm>
+
+namespace tlscope::http1 {
+
+std::string_view Trim(std::string_view text) {
+  while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
+  while (!text.empty() && IsSpace(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+bool EqualsIgnoreCase(std::string_view text, std::string_view lower) {
+  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(), [](char a, char b) {
+    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + ('a' - 'A')) : a) == b;
+  });
+}
+
+std::string_view NextListElement(std::string_view& list) {
+  const std::size_t comma = std::min(list.find(','), list.size());
+  const std::string_view element = Trim(list.substr(0, comma));
+  list.remove_prefix(std::min(comma + 1, list.size()));
+  return element;
+}
+
+bool IsKnownMethod(std::string_view method) {
+  static constexpr std::string_view kMethods[] = {
+      "GET",       "POST",       "PUT",      "HEAD",      "DELETE",          "OPTIONS",
+      "PATCH",     "CONNECT",    "TRACE",    "QUERY",     "PROPFIND",        "PROPPATCH",
+      "MKCOL",     "COPY",       "MOVE",     "LOCK",      "UNLOCK",          "REPORT",
+      "SEARCH",    "MKCALENDAR", "ACL",      "BIND",      "UNBIND",          "REBIND",
+      "CHECKIN",   "CHECKOUT",   "MERGE",    "LINK",      "UNLINK",          "LABEL",
+      "PURGE",     "NOTIFY",     "M-SEARCH", "SUBSCRIBE", "VERSION-CONTROL", "UNSUBSCRIBE",
+      "MKACTIVITY"};
+  return std::find(std::begin(kMethods), std::end(kMethods), method) != std::end(kMethods);
+}
+
+bool IsFieldLine(Role role, std::string_view line) {
+  if (line.front() == ' ' || line.front() == '\t') return true;
+  std::size_t colon = TokenLength(line);
+  if (colon == 0) return false;
+  // RFC 9112 5.1: a server refuses whitespace before the colon, a proxy mends it in responses.
+  if (role == Role::kResponse) {
+    while (colon < line.size() && (line[colon] == ' ' || line[colon] == '\t')) ++colon;
+  }
+  return colon < line.size() && line[colon] == ':';
+}
+
+}  // namespace tlscope::http1

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+namespace tlscope::http1 {
+
+/// Which direction's messages: the two differ in start line and in framing.
+enum class Role : unsigned char { kRequest, kResponse };
+
+namespace internal {
+// RFC 9110 5.6.2: tchar.
+constexpr std::array<bool, 256> MakeTokenTable() {
+  std::array<bool, 256> table{};
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~0123456789"
+                                       "abcdefghijklmnopqrstuvwxyz"
+                                       "ABCDEFGHIJKLMNOPQRSTUVWXYZ")) {
+    table[static_cast<unsigned char>(c)] = true;
+  }
+  return table;
+}
+inline constexpr std::array<bool, 256> kTokenTable = MakeTokenTable();
+}  // namespace internal
+
+/// How many of the leading characters of `text` are token characters (RFC 9110 5.6.2).
+inline std::size_t TokenLength(std::string_view text) {
+  std::size_t length = 0;
+  while (length < text.size() && internal::kTokenTable[static_cast<unsigned char>(text[length])]) {
+    ++length;
+  }
+  return length;
+}
+
+inline bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+/// Optional whitespace; a folded line (RFC 9112 5.2) puts line ends among it.
+inline bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+/// `text` without the whitespace around it.
+std::string_view Trim(std::string_view text);
+
+/// Whether `text` is `lower` in any mix of case; `lower` is in lower case.
+bool EqualsIgnoreCase(std::string_view text, std::string_view lower);
+
+/// Cuts the next element off a comma separated list and trims it. Elements may be empty.
+std::string_view NextListElement(std::string_view& list);
+
+/// Methods that are registered (IANA HTTP Method Registry) or widely used. Case matters.
+bool IsKnownMethod(std::string_view method);
+
+/// Whether a line that is not the first of a head, without its line end, is one that may stand in a
+/// head or in trailers: a field line or the folded rest of one (RFC 9112 5, 5.2). No start line is
+/// one, which is what keeps the search for the next message linear.
+bool IsFieldLine(Role role, std::string_view line);
+
+}  // namespace tlscope::http1
