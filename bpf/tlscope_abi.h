@@ -118,10 +118,11 @@ struct tlscope_ssl_data {
 	__u16 tls_version; /* as on the wire (0x0303 is TLS 1.2), 0 when unknown */
 	__u8 direction;	   /* enum tlscope_direction */
 	__u8 pad[5];
-	__u8 chunk[];
+#ifndef __cplusplus
+	__u8 chunk[]; /* C++ has no such member; there the bytes start behind the struct */
+#endif
 };
 TLSCOPE_ASSERT(__builtin_offsetof(struct tlscope_ssl_data, tuple) == 104);
-TLSCOPE_ASSERT(__builtin_offsetof(struct tlscope_ssl_data, chunk) == 152);
 TLSCOPE_ASSERT(sizeof(struct tlscope_ssl_data) == 152);
 
 /* A socket that carries TLS was first seen, or is gone: no data of it follows the latter. */

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/capture.h"
+
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <bit>
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "agent/library_attacher.h"
+#include "agent/mapping_watcher.h"
+#include "agent/privileges.h"
+#include "agent/probe_session.h"
+#include "agent/ring_reader.h"
+#include "agent/stop_signal.h"
+#include "agent/summary.h"
+#include "processor/event_bus.h"
+#include "processor/event_processor.h"
+#include "processor/formats/text_format.h"
+#include "processor/output.h"
+#include "processor/sinks/fd_sink.h"
+
+namespace tlscope {
+namespace {
+
+std::uint64_t ClockNs(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+std::uint64_t RingBytes(const CaptureOptions& options) {
+  return std::bit_ceil(std::uint64_t{options.ring_mib} << 20);
+}
+
+/// Tells the user what became of each library.
+class LibraryLog final : public BusSubscriber {
+ public:
+  void OnBusEvent(Topic topic, const BusPayload& payload) noexcept override {
+    const auto& library = std::get<LibraryEvent>(payload);
+    if (topic == Topic::kLibraryAttached)
+      spdlog::info("attached to {}", library.path);
+    else
+      spdlog::warn("warning: {}", library.error);
+  }
+};
+
+Result<void> CheckPids(const std::vector<std::uint32_t>& pids) {
+  for (const std::uint32_t pid : pids) {
+    if (kill(static_cast<pid_t>(pid), 0) == 0 || errno != ESRCH) continue;
+    return Fail(Errc::kNotFound, ESRCH, "watch process " + std::to_string(pid),
+                "pgrep NAME tells the ids of running processes");
+  }
+  return {};
+}
+
+ProbeOptions ProbeOptionsOf(const CaptureOptions& options) {
+  ProbeOptions probes;
+  probes.pids = options.pids;
+  probes.uids = options.uids;
+  probes.comms = options.comms;
+  probes.max_payload_bytes = options.max_payload_bytes;
+  probes.ring_bytes = RingBytes(options);
+  probes.btf_path = options.btf_path;
+  return probes;
+}
+
+TextFormatOptions TextOptions() {
+  TextFormatOptions text;
+  text.realtime_offset_ns = static_cast<std::int64_t>(ClockNs(CLOCK_REALTIME)) -
+                            static_cast<std::int64_t>(ClockNs(CLOCK_MONOTONIC));
+  text.escape_control = isatty(STDOUT_FILENO) == 1;
+  return text;
+}
+
+FdSinkOptions StdoutOptions(const StopSignal& stop) {
+  FdSinkOptions sink;
+  sink.on_failure = [&stop](int error, bool over) {
+    if (!over)
+      spdlog::warn("warning: cannot write to standard output: {}; messages are dropped until it "
+                   "works again",
+                   std::generic_category().message(error));
+    if (over) stop.Raise();
+  };
+  return sink;
+}
+
+/// Everything between the ring and standard output. Members in the order in which data passes
+/// them, from the end to the beginning, so that each outlives what feeds it.
+class Pipeline {
+ public:
+  static Result<std::unique_ptr<Pipeline>> Open(const CaptureOptions& options,
+                                                const ProbeSession& probes,
+                                                const StopSignal& stop) {
+    auto sink = FdSink::Open(STDOUT_FILENO, StdoutOptions(stop));
+    if (!sink) return tl::make_unexpected(sink.error());
+    std::unique_ptr<Pipeline> pipeline(new Pipeline(options, std::move(*sink)));
+    auto reader = RingReader::Open(
+        probes, RingBytes(options),
+        [processor = &pipeline->processor_](std::span<const std::byte> record) {
+          processor->OnRecord(record);
+        },
+        [processor = &pipeline->processor_] { processor->Tick(ClockNs(CLOCK_MONOTONIC)); });
+    if (!reader) return tl::make_unexpected(reader.error());
+    pipeline->reader_ = std::move(*reader);
+    return pipeline;
+  }
+
+  EventBus& bus() { return bus_; }
+
+  void Start() {
+    thread_ = std::jthread([this] { reader_->Run(stopping_); });
+  }
+
+  /// Reads what is left in the ring and writes what is left of the messages. Once, after Start.
+  void Drain() {
+    stopping_.store(true, std::memory_order_release);
+    thread_.join();
+    processor_.Close(ClockNs(CLOCK_MONOTONIC));
+    sink_->Close();
+  }
+
+  const ProcessorStats& processor_stats() const { return processor_.stats(); }
+  SinkStats sink_stats() const { return sink_->stats(); }
+
+ private:
+  Pipeline(const CaptureOptions& options, std::unique_ptr<FdSink> sink)
+      : sink_(std::move(sink)),
+        output_(std::make_unique<TextFormat>(TextOptions()), *sink_),
+        processor_(ProcessorOptionsOf(options), bus_) {
+    for (const char* pattern : {"events.http.#", "events.tls.#", "control.health.lost"}) {
+      if (!bus_.Subscribe(pattern, output_)) std::abort();  // the patterns are ours
+    }
+  }
+
+  static ProcessorOptions ProcessorOptionsOf(const CaptureOptions& options) {
+    ProcessorOptions processor;
+    processor.limits.body_bytes = options.message_bytes;
+    return processor;
+  }
+
+  std::unique_ptr<FdSink> sink_;
+  Output output_;
+  EventBus bus_;
+  EventProcessor processor_;
+  std::unique_ptr<RingReader> reader_;
+  std::atomic<bool> stopping_ = false;
+  std::jthread thread_;  // last: joined before anything it uses goes
+};
+
+Result<void> AttachLibraries(const CaptureOptions& options, LibraryAttacher& libraries) {
+  for (const std::string& path : options.libraries) {
+    if (!libraries.Attach(path))
+      return Fail(Errc::kNotFound, 0, "capture from " + path, "see the warning above");
+  }
+  libraries.AttachAll();
+  if (libraries.attached() > 0 || options.wait_for_library) return {};
+  return Fail(Errc::kNotFound, 0, "find a libssl that a process maps or that is installed",
+              "start the program to watch first, name its library with --libssl PATH, or wait for "
+              "one with --wait");
+}
+
+// Attaches to libraries as they appear, until something says stop.
+void WatchUntilStopped(MappingWatcher& watcher, LibraryAttacher& libraries,
+                       const StopSignal& stop) {
+  std::vector<pollfd> ready{{stop.signal_fd(), POLLIN, 0}, {stop.raised_fd(), POLLIN, 0}};
+  for (const int fd : watcher.fds()) ready.push_back({fd, POLLIN, 0});
+  while (true) {
+    if (poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR) return;
+    if (ready[0].revents != 0 || ready[1].revents != 0) return;
+    const bool complete =
+        watcher.Poll([&](const NewMapping& mapping) { libraries.OnMapping(mapping); });
+    if (!complete) libraries.AttachAll();
+  }
+}
+
+}  // namespace
+
+Result<void> RunCapture(const CaptureOptions& options) {
+  if (auto result = CheckPrivileges(); !result) return result;
+  if (auto result = CheckKernelTypes(options.btf_path); !result) return result;
+  if (auto result = CheckPids(options.pids); !result) return result;
+  const auto stop = StopSignal::Open();
+  if (!stop) return tl::make_unexpected(stop.error());
+  // Before the look at what is mapped now: what comes after that is reported.
+  const auto watcher = MappingWatcher::Open();
+  if (!watcher) return tl::make_unexpected(watcher.error());
+  const auto probes = ProbeSession::Open(ProbeOptionsOf(options));
+  if (!probes) return tl::make_unexpected(probes.error());
+  for (const std::string& shortcoming : (*probes)->shortcomings())
+    spdlog::warn("warning: {}", shortcoming);
+
+  const auto pipeline = Pipeline::Open(options, **probes, *stop);
+  if (!pipeline) return tl::make_unexpected(pipeline.error());
+  LibraryLog library_log;
+  if (!(*pipeline)->bus().Subscribe("events.library.+", library_log)) std::abort();
+  (*pipeline)->Start();
+
+  LibraryAttacher libraries(**probes, (*pipeline)->bus());
+  const auto attached = AttachLibraries(options, libraries);
+  if (attached) {
+    spdlog::info("ready: attached to {} {}; stop with Ctrl-C", libraries.attached(),
+                 libraries.attached() == 1 ? "library" : "libraries");
+    WatchUntilStopped(**watcher, libraries, *stop);
+    stop->RestoreDefault();
+  }
+  (*probes)->Detach();
+  (*pipeline)->Drain();
+  if (!attached) return attached;
+  const auto counters = (*probes)->ReadCounters();
+  if (!counters) return tl::make_unexpected(counters.error());
+  PrintSummary(*counters, (*pipeline)->processor_stats(), (*pipeline)->sink_stats());
+  return {};
+}
+
+}  // namespace tlscope

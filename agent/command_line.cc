@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/command_line.h"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <string>
+
+#include "agent/capture.h"
+
+namespace tlscope {
+namespace {
+
+constexpr const char* kVersion = "tlscope " TLSCOPE_VERSION;
+
+int ExitStatusOf(const Error& error) {
+  switch (error.code) {
+    case Errc::kUsage:
+      return kExitUsage;
+    case Errc::kPrivilege:
+    case Errc::kUnsupported:
+      return kExitMissing;
+    case Errc::kNotFound:
+    case Errc::kSystem:
+    case Errc::kInvalidRecord:
+      return kExitFailure;
+  }
+  return kExitFailure;
+}
+
+// `-o -` and `--format text` are the one output there is; whatever else is asked for is refused
+// here, with what would work.
+CLI::Validator StdoutTarget() {
+  return CLI::Validator(
+      [](std::string& value) -> std::string {
+        if (value == "-" || value == "text:-") return {};
+        return "cannot write to '" + value + "'; the output is text on standard output: use -o -";
+      },
+      "-");
+}
+
+CLI::Validator CommName() {
+  return CLI::Validator(
+      [](std::string& value) -> std::string {
+        // The kernel keeps 15 bytes of a name (TASK_COMM_LEN, proc(5)): a longer one never matches.
+        if (!value.empty() && value.size() <= 15) return {};
+        return "a process name has 1 to 15 bytes, '" + value + "' has " +
+               std::to_string(value.size());
+      },
+      "NAME");
+}
+
+void AddCapture(CLI::App& app, CaptureOptions& options) {
+  CLI::App* capture =
+      app.add_subcommand("capture", "Print the plaintext of the TLS traffic on this host");
+  capture->add_option("--pid", options.pids, "Only this process (repeatable)")
+      ->check(CLI::PositiveNumber);
+  capture->add_option("--uid", options.uids, "Only processes of this user id (repeatable)")
+      ->check(CLI::NonNegativeNumber);
+  capture->add_option("--comm", options.comms, "Only processes of this name (repeatable)")
+      ->check(CommName());
+  capture->add_option("--libssl", options.libraries, "Attach to this library too (repeatable)")
+      ->check(CLI::ExistingFile);
+  capture->add_flag("--wait", options.wait_for_library,
+                    "Start even if no libssl is found yet, and wait for one");
+  capture
+      ->add_option("--max-payload", options.max_payload_bytes,
+                   "Bytes captured of one SSL call; 0 for all. Takes KiB, MiB, GiB")
+      ->transform(CLI::AsSizeValue(false))
+      ->capture_default_str();
+  capture
+      ->add_option("--tsize", options.message_bytes,
+                   "Bytes kept of one message's body; the rest is reported by size")
+      ->transform(CLI::AsSizeValue(false))
+      ->capture_default_str();
+  capture->add_option("--ring-mib", options.ring_mib, "Size of the ring buffer in MiB")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  capture->add_option("--btf", options.btf_path, "Read the kernel's types from this file")
+      ->check(CLI::ExistingFile);
+  static std::string format = "text";
+  static std::string target = "-";
+  capture->add_option("--format", format, "Format on standard output")
+      ->check(CLI::IsMember({"text"}))
+      ->capture_default_str();
+  capture->add_option("-o,--output", target, "Where to write")->check(StdoutTarget());
+  capture->add_flag("-q,--quiet", options.quiet, "Print warnings and errors only");
+  capture->add_flag("-v,--verbose", options.verbose, "Print what the BPF library says as well");
+}
+
+void SetUpLog(const CaptureOptions& options) {
+  auto log = spdlog::stderr_logger_mt("tlscope");
+  log->set_pattern("%n: %v");
+  log->flush_on(spdlog::level::trace);
+  if (options.quiet) log->set_level(spdlog::level::warn);
+  if (options.verbose) log->set_level(spdlog::level::debug);
+  spdlog::set_default_logger(std::move(log));
+}
+
+}  // namespace
+
+int RunCommandLine(int argc, char** argv) {
+  CLI::App app("tlscope shows what the programs on this host say over TLS.", "tlscope");
+  app.set_version_flag("--version", kVersion);
+  app.require_subcommand(1);
+  CaptureOptions options;
+  AddCapture(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    std::cerr << "tlscope: " << error.what() << "; see tlscope --help\n";
+    return kExitUsage;
+  }
+
+  SetUpLog(options);
+  if (const Result<void> result = RunCapture(options); !result) {
+    spdlog::error("{}", result.error().Describe());
+    return ExitStatusOf(result.error());
+  }
+  return kExitOk;
+}
+
+}  // namespace tlscope

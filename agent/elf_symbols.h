@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "processor/result.h"
+
+namespace tlscope {
+
+/// Where functions lie in an ELF file: name to file offset, as a uprobe wants it.
+using FunctionOffsets = std::unordered_map<std::string_view, std::uint64_t>;
+
+/// Looks `names` up in .dynsym, then in .symtab, of the ELF file at `path`. A name that is not
+/// there is not in the result. The keys are the caller's names. kNotFound: no ELF file; kSystem: it
+/// cannot be opened. The file may be hostile; nothing it says is trusted beyond its own size.
+Result<FunctionOffsets> FindFunctions(const std::string& path,
+                                      std::span<const std::string_view> names);
+
+}  // namespace tlscope

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <exception>
+
+#include "agent/command_line.h"
+
+int main(int argc, char** argv) {
+  try {
+    return tlscope::RunCommandLine(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "tlscope: cannot go on: %s\n", error.what());
+    return tlscope::kExitFailure;
+  }
+}

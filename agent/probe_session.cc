@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/probe_session.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <spdlog/spdlog.h>
+#include <tlscope.skel.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <string_view>
+
+#include "agent/elf_symbols.h"
+
+namespace tlscope {
+namespace {
+
+/// One function of the library and the program that runs there.
+struct Hook {
+  std::string_view function;
+  bpf_program* program;
+  bool at_return;
+  bool carries_data;
+};
+
+int LogLibbpf(libbpf_print_level level, const char* format, va_list arguments) {
+  if (!spdlog::should_log(spdlog::level::debug) || level == LIBBPF_DEBUG) return 0;
+  char line[1024];
+  const int length = std::vsnprintf(line, sizeof line, format, arguments);
+  if (length > 0) spdlog::debug("libbpf: {}", line);
+  return length;
+}
+
+// A tracepoint that takes a BTF argument exists when its type does (kernel/bpf/btf.c).
+bool HasTracepoint(const btf* kernel_types, const char* name) {
+  const std::string type = std::string("btf_trace_") + name;
+  return btf__find_by_name_kind(kernel_types, type.c_str(), BTF_KIND_TYPEDEF) > 0;
+}
+
+Errc CodeFor(int error) {
+  return error == EPERM || error == EACCES ? Errc::kPrivilege : Errc::kUnsupported;
+}
+
+Result<SkeletonPtr> OpenSkeleton(const ProbeOptions& options) {
+  bpf_object_open_opts open_options{};
+  open_options.sz = sizeof open_options;
+  if (!options.btf_path.empty()) open_options.btf_custom_path = options.btf_path.c_str();
+  SkeletonPtr skeleton(tlscope_bpf__open_opts(&open_options));
+  if (!skeleton) return Fail(Errc::kUnsupported, errno, "open the BPF programs");
+  skeleton->rodata->max_payload = options.max_payload_bytes;
+  skeleton->rodata->filter_by_pid = !options.pids.empty();
+  skeleton->rodata->filter_by_uid = !options.uids.empty();
+  skeleton->rodata->filter_by_comm = !options.comms.empty();
+  bpf_map__set_max_entries(skeleton->maps.events, static_cast<std::uint32_t>(options.ring_bytes));
+  return skeleton;
+}
+
+template <class Key>
+Result<void> AddKey(const bpf_map* map, const Key& key, const char* what) {
+  const std::uint8_t present = 1;
+  const int result =
+      bpf_map__update_elem(map, &key, sizeof key, &present, sizeof present, BPF_ANY);
+  if (result == 0) return {};
+  return Fail(Errc::kUsage, -result, std::string("store the ") + what + " filter",
+              "at most 1024 values of a kind are taken");
+}
+
+Result<void> FillFilters(const tlscope_bpf& skeleton, const ProbeOptions& options) {
+  for (const std::uint32_t pid : options.pids) {
+    if (auto result = AddKey(skeleton.maps.wanted_pids, pid, "--pid"); !result) return result;
+  }
+  for (const std::uint32_t uid : options.uids) {
+    if (auto result = AddKey(skeleton.maps.wanted_uids, uid, "--uid"); !result) return result;
+  }
+  for (const std::string& comm : options.comms) {
+    std::array<char, TLSCOPE_COMM_LEN> name{};
+    std::copy_n(comm.begin(), std::min(comm.size(), name.size() - 1), name.begin());
+    if (auto result = AddKey(skeleton.maps.wanted_comms, name, "--comm"); !result) return result;
+  }
+  return {};
+}
+
+std::vector<Hook> HooksOf(const tlscope_bpf& skeleton, bool has_loop) {
+  const auto& programs = skeleton.progs;
+  bpf_program* const io_exit = has_loop ? programs.ssl_io_exit : programs.ssl_io_exit_old;
+  // The entry before its return: a return whose entry was not seen would be counted as a loss.
+  return {
+      {"SSL_read", programs.read_enter, false, true},
+      {"SSL_read", io_exit, true, true},
+      {"SSL_write", programs.write_enter, false, true},
+      {"SSL_write", io_exit, true, true},
+      {"SSL_read_ex", programs.read_ex_enter, false, true},
+      {"SSL_read_ex", io_exit, true, true},
+      {"SSL_write_ex", programs.write_ex_enter, false, true},
+      {"SSL_write_ex", io_exit, true, true},
+      {"SSL_set_fd", programs.set_fd_enter, false, false},
+      {"SSL_set_rfd", programs.set_rfd_enter, false, false},
+      {"SSL_set_wfd", programs.set_wfd_enter, false, false},
+      {"SSL_up_ref", programs.up_ref_enter, false, false},
+      {"SSL_free", programs.free_enter, false, false},
+  };
+}
+
+}  // namespace
+
+void DestroyLink(bpf_link* link) { bpf_link__destroy(link); }
+void DestroySkeleton(tlscope_bpf* skeleton) { tlscope_bpf__destroy(skeleton); }
+
+Result<std::unique_ptr<ProbeSession>> ProbeSession::Open(const ProbeOptions& options) {
+  libbpf_set_print(LogLibbpf);
+  btf* const kernel_types = btf__load_vmlinux_btf();
+  const std::unique_ptr<btf, Deleter<btf__free>> kernel_types_owner(kernel_types);
+  const bool nested_calls = kernel_types != nullptr &&
+                            HasTracepoint(kernel_types, "sock_send_length") &&
+                            HasTracepoint(kernel_types, "sock_recv_length");
+
+  // Whether the kernel takes a program is only known by loading it: what the feature probes of
+  // libbpf say is wrong on some kernels.
+  int error = 0;
+  for (const bool has_loop : {true, false}) {
+    auto skeleton = OpenSkeleton(options);
+    if (!skeleton) return tl::make_unexpected(skeleton.error());
+    const auto& programs = (*skeleton)->progs;
+    bpf_program__set_autoload(programs.ssl_io_exit, has_loop);
+    bpf_program__set_autoload(programs.ssl_io_exit_old, !has_loop);
+    bpf_program__set_autoload(programs.sock_send, nested_calls);
+    bpf_program__set_autoload(programs.sock_recv, nested_calls);
+    error = -tlscope_bpf__load(skeleton->get());
+    if (error != 0) continue;
+
+    std::unique_ptr<ProbeSession> session(new ProbeSession(std::move(*skeleton)));
+    session->has_loop_ = has_loop;
+    if (!nested_calls)
+      session->shortcomings_.emplace_back(
+          "this kernel has no sock_send_length tracepoint (6.3 or newer): only connections set up "
+          "with SSL_set_fd are shown with their addresses");
+    if (auto result = FillFilters(*session->skeleton_, options); !result)
+      return tl::make_unexpected(result.error());
+    if (auto result = session->AttachSystemPrograms(); !result)
+      return tl::make_unexpected(result.error());
+    return session;
+  }
+  return Fail(CodeFor(error), error, "load the BPF programs",
+              "run it as root on a kernel of 5.8 or newer; --verbose shows what the kernel says");
+}
+
+Result<void> ProbeSession::AttachSystemPrograms() {
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton_->obj) {
+    if (bpf_program__type(program) != BPF_PROG_TYPE_TRACING || !bpf_program__autoload(program))
+      continue;
+    LinkPtr link(bpf_program__attach(program));
+    if (!link) {
+      const int error = errno;
+      return Fail(CodeFor(error), error,
+                  std::string("attach ") + bpf_program__section_name(program),
+                  "the kernel must allow BPF tracing programs (not in lockdown=confidentiality)");
+    }
+    links_.push_back(std::move(link));
+  }
+  return {};
+}
+
+Result<void> ProbeSession::AttachLibrary(const std::string& path) {
+  const std::vector<Hook> hooks = HooksOf(*skeleton_, has_loop_);
+  std::vector<std::string_view> names;
+  for (const Hook& hook : hooks) names.push_back(hook.function);
+  const auto functions = FindFunctions(path, names);
+  if (!functions) return tl::make_unexpected(functions.error());
+  if (std::none_of(hooks.begin(), hooks.end(), [&](const Hook& hook) {
+        return hook.carries_data && functions->contains(hook.function);
+      }))
+    return Fail(Errc::kNotFound, 0, "find SSL_read or SSL_write in " + path,
+                "it is no OpenSSL library");
+
+  std::vector<LinkPtr> links;
+  for (const Hook& hook : hooks) {
+    const auto function = functions->find(hook.function);
+    if (function == functions->end()) continue;
+    bpf_uprobe_opts uprobe{};
+    uprobe.sz = sizeof uprobe;
+    uprobe.retprobe = hook.at_return;
+    LinkPtr link(bpf_program__attach_uprobe_opts(hook.program, -1, path.c_str(), function->second,
+                                                 &uprobe));
+    if (!link) {
+      const int error = errno;
+      return Fail(Errc::kSystem, error,
+                  "attach " + std::string(hook.function) + " in " + path,
+                  error == EINVAL ? "another tool holds a probe there with a different reference "
+                                    "counter: stop it"
+                                  : "");
+    }
+    links.push_back(std::move(link));
+  }
+  std::move(links.begin(), links.end(), std::back_inserter(links_));
+  return {};
+}
+
+void ProbeSession::Detach() { links_.clear(); }
+
+int ProbeSession::ring_fd() const { return bpf_map__fd(skeleton_->maps.events); }
+
+volatile std::uint64_t* ProbeSession::wake_mark() const {
+  return reinterpret_cast<volatile std::uint64_t*>(&skeleton_->data->wake_mark);
+}
+
+Result<KernelCounters> ProbeSession::ReadCounters() const {
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus < 1) return Fail(Errc::kSystem, -cpus, "count the CPUs");
+  std::vector<tlscope_counter_row> rows(static_cast<std::size_t>(cpus));
+  KernelCounters sums{};
+  for (std::uint32_t key = 0; key < TLSCOPE_COUNTERS; ++key) {
+    const int result = bpf_map__lookup_elem(skeleton_->maps.counters, &key, sizeof key,
+                                            rows.data(), rows.size() * sizeof rows[0], 0);
+    if (result != 0) return Fail(Errc::kSystem, -result, "read the kernel's counters");
+    for (const tlscope_counter_row& row : rows) {
+      sums[key].events += row.events;
+      sums[key].bytes += row.bytes;
+    }
+  }
+  return sums;
+}
+
+}  // namespace tlscope

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bpf/tlscope_abi.h"
+#include "processor/result.h"
+
+struct bpf_link;
+struct bpf_map;
+struct tlscope_bpf;
+
+namespace tlscope {
+
+/// Turns a C destroy function into a unique_ptr deleter.
+template <auto Free>
+struct Deleter {
+  template <class T>
+  void operator()(T* handle) const noexcept {
+    Free(handle);
+  }
+};
+
+void DestroyLink(bpf_link* link);
+void DestroySkeleton(tlscope_bpf* skeleton);
+using LinkPtr = std::unique_ptr<bpf_link, Deleter<DestroyLink>>;
+using SkeletonPtr = std::unique_ptr<tlscope_bpf, Deleter<DestroySkeleton>>;
+
+/// How the programs are set up before they are loaded.
+struct ProbeOptions {
+  std::vector<std::uint32_t> pids;
+  std::vector<std::uint32_t> uids;
+  std::vector<std::string> comms;
+  std::uint64_t max_payload_bytes = 1U << 20;
+  std::uint64_t ring_bytes = 32U << 20;  ///< a power of two, at least the page size
+  std::string btf_path;
+};
+
+/// The counters of the kernel side, summed over the CPUs; indexed by enum tlscope_counter.
+using KernelCounters = std::array<tlscope_counter_row, TLSCOPE_COUNTERS>;
+
+/// The BPF programs in the kernel, and what they are attached to. Everything in the kernel goes
+/// with this object, and with the process however it ends. Not thread-safe, except as noted.
+class ProbeSession {
+ public:
+  /// Loads the programs and attaches those that follow sockets and processes. kPrivilege or
+  /// kUnsupported when the kernel refuses.
+  static Result<std::unique_ptr<ProbeSession>> Open(const ProbeOptions& options);
+
+  /// Attaches to every function of ours that the library has: all, or none on failure. kNotFound:
+  /// it has none of those that carry data, so it is no OpenSSL.
+  Result<void> AttachLibrary(const std::string& path);
+
+  /// Detaches everything: no further record is written once it returns.
+  void Detach();
+
+  /// The ring buffer's descriptor, for a RingReader.
+  int ring_fd() const;
+
+  /// Where the reader says from how many waiting bytes on it wants to be woken. Shared memory with
+  /// the kernel, valid as long as this object; any thread.
+  volatile std::uint64_t* wake_mark() const;
+
+  Result<KernelCounters> ReadCounters() const;
+
+  /// Features the kernel lacks, each in a line that says what is worse without it.
+  const std::vector<std::string>& shortcomings() const { return shortcomings_; }
+
+ private:
+  explicit ProbeSession(SkeletonPtr skeleton) : skeleton_(std::move(skeleton)) {}
+  Result<void> AttachSystemPrograms();
+
+  // Links go before the programs they hold.
+  SkeletonPtr skeleton_;
+  std::vector<LinkPtr> links_;
+  bool has_loop_ = true;
+  std::vector<std::string> shortcomings_;
+};
+
+}  // namespace tlscope

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/summary.h"
+
+#include <spdlog/spdlog.h>
+
+#include <numeric>
+
+#include "parsers/parser_registry.h"
+
+namespace tlscope {
+namespace {
+
+std::string MessagesByType(const ProcessorStats& processor) {
+  std::string text;
+  for (std::size_t type = processor.messages.size(); type-- > 0;) {
+    if (processor.messages[type] == 0) continue;
+    if (!text.empty()) text += ", ";
+    text += fmt::format("{} {}", ParserName(static_cast<ParserType>(type)),
+                        processor.messages[type]);
+  }
+  return text.empty() ? "none" : text;
+}
+
+}  // namespace
+
+void PrintSummary(const KernelCounters& kernel, const ProcessorStats& processor,
+                  const SinkStats& sink) {
+  const auto row = [&](tlscope_counter counter) { return kernel[counter]; };
+  spdlog::info("events seen: {} ({} bytes)", row(TLSCOPE_COUNT_SEEN).events,
+               row(TLSCOPE_COUNT_SEEN).bytes);
+  spdlog::info("delivered: {} records ({} bytes)", processor.data_events, processor.data_bytes);
+  spdlog::info("messages: {} ({})",
+               std::accumulate(processor.messages.begin(), processor.messages.end(),
+                               std::uint64_t{0}),
+               MessagesByType(processor));
+  spdlog::info(
+      "lost: ring full {} ({} bytes), map full {} ({} bytes), unreadable memory {} ({} bytes), "
+      "over --max-payload {} ({} bytes)",
+      row(TLSCOPE_COUNT_RING_FULL).events, row(TLSCOPE_COUNT_RING_FULL).bytes,
+      row(TLSCOPE_COUNT_MAP_FULL).events, row(TLSCOPE_COUNT_MAP_FULL).bytes,
+      row(TLSCOPE_COUNT_FAULT).events, row(TLSCOPE_COUNT_FAULT).bytes,
+      row(TLSCOPE_COUNT_TRUNCATED).events, row(TLSCOPE_COUNT_TRUNCATED).bytes);
+  spdlog::info(
+      "lost besides: {} connection records (ring full), {} returns without a call, {} undecodable "
+      "records, {} bytes over --tsize",
+      row(TLSCOPE_COUNT_RING_FULL_META).events, row(TLSCOPE_COUNT_NO_CALL).events,
+      processor.decode_errors, processor.cut_bytes);
+  spdlog::info("filtered: {} calls", row(TLSCOPE_COUNT_FILTERED).events);
+  spdlog::info("output: {} messages written ({} bytes), {} dropped", sink.written_blocks,
+               sink.written_bytes,
+               sink.dropped_full_blocks + sink.dropped_failed_blocks + sink.dropped_closed_blocks);
+}
+
+}  // namespace tlscope

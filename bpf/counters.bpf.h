@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What was seen and what was lost, by cause. Userspace sums the CPUs. */
+#ifndef TLSCOPE_COUNTERS_BPF_H
+#define TLSCOPE_COUNTERS_BPF_H
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, TLSCOPE_COUNTERS);
+	__type(key, __u32);
+	__type(value, struct tlscope_counter_row);
+} counters SEC(".maps");
+
+/* Atomic, although per CPU: a uprobe program can be preempted by another on the same CPU. */
+static __always_inline void count(__u32 counter, __u64 bytes)
+{
+	struct tlscope_counter_row *row = bpf_map_lookup_elem(&counters, &counter);
+
+	if (!row)
+		return;
+	__sync_fetch_and_add(&row->events, 1);
+	__sync_fetch_and_add(&row->bytes, bytes);
+}
+
+#endif /* TLSCOPE_COUNTERS_BPF_H */

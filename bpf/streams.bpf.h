@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What is known of an SSL object: how far each direction has come, and its socket. */
+#ifndef TLSCOPE_STREAMS_BPF_H
+#define TLSCOPE_STREAMS_BPF_H
+
+struct stream {
+	__u64 generation; /* ktime of the first sight: tells apart SSL objects at one address */
+	__u64 bytes[TLSCOPE_DIRECTIONS]; /* plaintext moved so far */
+	__u64 sock;			 /* struct sock *, 0 when unknown */
+	__u64 sock_generation;
+	struct tlscope_tuple tuple; /* of sock; its provenance says how sock was found */
+	__s32 fd[TLSCOPE_DIRECTIONS];
+	__u32 extra_refs; /* SSL_up_ref calls not yet undone */
+	__u8 sock_gone;	  /* the kernel destroyed sock; its address may come back as another */
+	__u8 pad[3];
+};
+
+/* LRU: a process can die without SSL_free, and nothing tells which SSL objects it had. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct stream_key);
+	__type(value, struct stream);
+} streams SEC(".maps");
+
+static __always_inline struct stream_key stream_key_of(const struct thread *thread, __u64 ssl)
+{
+	struct stream_key key = {
+		.ssl = ssl,
+		.tgid = bpf_get_current_pid_tgid() >> 32,
+		.incarnation = thread->incarnation,
+	};
+
+	return key;
+}
+
+static __always_inline struct stream *get_stream(const struct stream_key *key)
+{
+	struct stream *stream = bpf_map_lookup_elem(&streams, key);
+	struct stream fresh = {.fd = {-1, -1}};
+
+	if (stream)
+		return stream;
+	fresh.generation = bpf_ktime_get_ns();
+	bpf_map_update_elem(&streams, key, &fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&streams, key);
+}
+
+/* Says which socket a stream is on. sk is alive: the caller runs inside a call on it, or holds fd. */
+static __always_inline void bind_socket(struct stream *stream, const struct stream_key *key,
+					struct sock *sk, __u8 provenance)
+{
+	struct tls_socket *socket = get_socket(sk);
+
+	if (!socket)
+		return;
+	socket->stream = *key;
+	stream->sock = (__u64)sk;
+	stream->sock_generation = socket->generation;
+	stream->tuple = socket->tuple;
+	stream->tuple.provenance = provenance;
+	stream->sock_gone = 0;
+}
+
+/* For a stream whose socket no nested call has shown: ask the descriptor SSL_set_fd was given. */
+static __always_inline void bind_by_fd(struct stream *stream, const struct stream_key *key,
+				       __u8 direction)
+{
+	struct sock *sk;
+
+	if (stream->sock || stream->fd[direction & 1] < 0)
+		return;
+	sk = sock_of_fd(stream->fd[direction & 1]);
+	if (sk)
+		bind_socket(stream, key, sk, TLSCOPE_SOCK_SET_FD);
+}
+
+#endif /* TLSCOPE_STREAMS_BPF_H */
