@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests share: where they may run, a place for files, certificates, nginx, the agent."""
+
+import os
+import pathlib
+import tempfile
+
+import pytest
+
+import programs_under_trace
+import servers
+import tlscope
+
+_CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "CAP_BPF": 39}
+_PROGRAMS = ("nginx", "curl", "openssl", "bpftool", "setpriv", "unshare")
+
+
+def _what_is_missing():
+    """Why capturing cannot be tested here; empty when it can."""
+    if os.geteuid() != 0:
+        return "it takes root to capture"
+    status = pathlib.Path("/proc/self/status").read_text(encoding="ascii")
+    effective = int(status.split("CapEff:")[1].split()[0], 16)
+    if absent := [name for name, bit in _CAPABILITIES.items() if not effective >> bit & 1]:
+        return f"this root lacks {', '.join(absent)}"
+    if not pathlib.Path("/sys/kernel/btf/vmlinux").exists():
+        return "the kernel has no BTF"
+    if absent := programs_under_trace.missing_programs(*_PROGRAMS):
+        return f"not installed: {', '.join(absent)}"
+    return ""
+
+
+@pytest.fixture(scope="session", name="able_to_capture")
+def _able_to_capture():
+    """Skips where capturing is impossible, but not in CI: there that is a failure."""
+    if missing := _what_is_missing():
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing, pytrace=False)
+        pytest.skip(missing)
+
+
+def _make_directory():
+    directory = tempfile.TemporaryDirectory(prefix="tlscope-e2e-")
+    path = pathlib.Path(directory.name)
+    path.chmod(0o755)  # programs that run as another user read it
+    return directory, path
+
+
+@pytest.fixture(scope="session", name="session_directory")
+def _session_directory():
+    directory, path = _make_directory()
+    with directory:
+        yield path
+
+
+@pytest.fixture(name="scratch")
+def _scratch():
+    """A directory that every user can read and that is gone after the test."""
+    directory, path = _make_directory()
+    with directory:
+        yield path
+
+
+@pytest.fixture(scope="session", name="credentials")
+def _credentials(session_directory):
+    return servers.Credentials.make(session_directory)
+
+
+@pytest.fixture(scope="session", name="nginx")
+def _nginx(able_to_capture, session_directory, credentials):
+    prefix = session_directory / "nginx"
+    prefix.mkdir()
+    with servers.Nginx(prefix, credentials) as nginx:
+        yield nginx
+
+
+@pytest.fixture(name="capture")
+def _capture(able_to_capture):
+    """Starts the agent: `with capture("--pid", "1") as agent`."""
+    return tlscope.Agent
+
+
+@pytest.fixture(name="curl")
+def _curl(credentials, scratch):
+    return programs_under_trace.Curl(credentials, scratch)
+
+
+@pytest.fixture(name="https_client")
+def _https_client(credentials):
+    with programs_under_trace.HttpsClient(credentials) as client:
+        yield client
+
+
+@pytest.fixture(name="tls_client")
+def _tls_client(credentials):
+    with programs_under_trace.TlsPeer(credentials) as peer:
+        yield peer
+
+
+@pytest.fixture(name="tls_server")
+def _tls_server(credentials):
+    with programs_under_trace.TlsPeer(credentials) as peer:
+        yield peer

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a filter names is captured, and nothing else is."""
+
+import contextlib
+
+import pytest
+
+import conversation
+from conversation import check_exchanges_at
+from programs_under_trace import HttpsClient, as_user
+from text_format import WRITE
+
+UIDS = {"root": 0, "nobody": 65534, "daemon": 1}
+
+
+@pytest.fixture(name="start")
+def _start(credentials):
+    """Starts an HttpsClient that lives as long as the test."""
+    with contextlib.ExitStack() as clients:
+        yield lambda **how: clients.enter_context(HttpsClient(credentials, **how))
+
+
+def check_only(capture, nginx, filters, wanted, unwanted):
+    """With `filters`, the wanted HttpsClients are captured and the others are not."""
+    with capture(*filters) as agent:
+        captured = []
+        # Those that must not appear come first: once the others have, their chance has passed.
+        for client in (*unwanted, *wanted):
+            end = client.connect(nginx.port)
+            exchange = client.request("GET", "/connection")
+            if client in wanted:
+                captured.append((end, (exchange.sent_bytes, exchange.received_bytes)))
+        for end, exchange in captured:
+            check_exchanges_at(conversation.wait_for(agent, end, 2), end, WRITE, [exchange])
+        outcome = agent.stop()
+    for client in unwanted:
+        assert not conversation.of_process(outcome.messages, client.pid)
+    return outcome
+
+
+def test_a_pid(capture, nginx, start):
+    wanted, other = start(), start()
+    outcome = check_only(capture, nginx, ("--pid", str(wanted.pid)), [wanted], [other])
+    assert {message.pid for message in outcome.messages} == {wanted.pid}
+    assert outcome.summary.messages.events == 2
+
+
+def test_several_pids(capture, nginx, start):
+    first, second, other = start(), start(), start()
+    filters = ("--pid", str(first.pid), "--pid", str(second.pid))
+    outcome = check_only(capture, nginx, filters, [first, second], [other])
+    assert {message.pid for message in outcome.messages} == {first.pid, second.pid}
+
+
+def test_the_pid_of_a_server(capture, nginx, https_client):
+    with capture("--pid", str(nginx.worker_pid)) as agent:
+        client = https_client.connect(nginx.port)
+        https_client.request("GET", "/connection")
+        server = client.peer(nginx.worker_pid, "nginx")
+        conversation.wait_for(agent, server, 2)
+        outcome = agent.stop()
+    assert {message.pid for message in outcome.messages} == {nginx.worker_pid}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [{"root"}, {"nobody"}, {"root", "nobody"}, {"nobody", "daemon"}],
+    ids=lambda users: " and ".join(sorted(users)),
+)
+def test_users(capture, nginx, start, wanted):
+    clients = {user: start(launcher=as_user(uid)) for user, uid in UIDS.items()}
+    filters = [word for user in sorted(wanted) for word in ("--uid", str(UIDS[user]))]
+    check_only(
+        capture,
+        nginx,
+        filters,
+        [client for user, client in clients.items() if user in wanted],
+        [client for user, client in clients.items() if user not in wanted],
+    )
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [{"alpha"}, {"alpha", "fifteen-letters"}, {"with space"}],
+    ids=lambda comms: " and ".join(sorted(comms)),
+)
+def test_comms(capture, nginx, start, wanted):
+    clients = {comm: start() for comm in ("alpha", "alphabet", "fifteen-letters", "with space")}
+    for comm, client in clients.items():
+        client.ask("rename", comm=comm)
+    filters = [word for comm in sorted(wanted) for word in ("--comm", comm)]
+    outcome = check_only(
+        capture,
+        nginx,
+        filters,
+        [client for comm, client in clients.items() if comm in wanted],
+        [client for comm, client in clients.items() if comm not in wanted],
+    )
+    assert {message.comm for message in outcome.messages} == wanted
+
+
+def test_a_comm_cannot_forge_a_header_line(capture, nginx, start):
+    client = start()
+    client.ask("rename", comm="a\nPID:1, Comm")
+    with capture("--pid", str(client.pid)) as agent:
+        client.connect(nginx.port)
+        client.request("GET", "/connection")
+        messages = agent.wait_for(lambda seen: seen if len(seen) >= 2 else None, "an exchange")
+        assert {message.pid for message in messages} == {client.pid}
+
+
+def test_different_filters_must_all_agree(capture, nginx, start):
+    both, only_pid, only_comm = start(), start(), start()
+    both.ask("rename", comm="chosen")
+    only_comm.ask("rename", comm="chosen")
+    filters = ("--comm", "chosen", "--pid", str(both.pid), "--pid", str(only_pid.pid))
+    check_only(capture, nginx, filters, [both], [only_pid, only_comm])
