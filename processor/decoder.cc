@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processor/decoder.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <string_view>
+
+#include "bpf/tlscope_abi.h"
+
+namespace tlscope {
+namespace {
+
+constexpr std::uint64_t kMaxOffset = std::numeric_limits<std::uint64_t>::max();
+
+/// The error half of a refusal. Numbers and field names only: a record may hold payload.
+tl::unexpected<Error> Refuse(std::string_view field) {
+  return Fail(Errc::kInvalidRecord, 0, "decode a ring record: " + std::string(field));
+}
+
+/// The fixed part of a record, whose header says it holds `size` bytes.
+template <class Wire>
+bool CopyFixed(std::span<const std::byte> record, std::uint32_t size, Wire& wire) {
+  if (size < sizeof wire) return false;
+  std::memcpy(&wire, record.data(), sizeof wire);
+  return true;
+}
+
+/// Null when `comm` is not terminated.
+bool CopyOrigin(const tlscope_header& header, EventOrigin& origin) {
+  origin.ktime_ns = header.ktime_ns;
+  origin.pid = header.tgid;
+  origin.tid = header.tid;
+  const void* end = std::memchr(header.comm, 0, sizeof header.comm);
+  if (end == nullptr) return false;
+  // Only up to the NUL: older kernels leave another name's rest behind it.
+  const auto length =
+      static_cast<std::size_t>(static_cast<const unsigned char*>(end) - header.comm);
+  std::memcpy(origin.comm_bytes.data(), header.comm, length);
+  return true;
+}
+
+/// ::ffff:a.b.c.d (RFC 4291 2.5.5.2): IPv4 seen through an IPv6 socket.
+bool IsMappedIpv4(const std::uint8_t (&address)[16]) {
+  constexpr std::uint8_t kPrefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  return std::memcmp(address, kPrefix, sizeof kPrefix) == 0;
+}
+
+/// Empty when the tuple is good, else the field that is not.
+std::string_view CopyTuple(const tlscope_tuple& wire, Tuple& tuple) {
+  if (wire.provenance > TLSCOPE_SOCK_CACHED) return "provenance out of range";
+  std::size_t skip = 0;
+  std::size_t length = 4;
+  switch (wire.family) {
+    case 0:
+      return {};
+    case TLSCOPE_AF_INET:
+      tuple.family = AddressFamily::kIpv4;
+      break;
+    case TLSCOPE_AF_INET6:
+      tuple.family = AddressFamily::kIpv6;
+      if (IsMappedIpv4(wire.saddr) && IsMappedIpv4(wire.daddr)) {
+        tuple.family = AddressFamily::kIpv4;
+        skip = 12;
+      } else {
+        length = 16;
+      }
+      break;
+    default:
+      return "family unknown";
+  }
+  std::memcpy(tuple.local.address.data(), wire.saddr + skip, length);
+  std::memcpy(tuple.remote.address.data(), wire.daddr + skip, length);
+  tuple.local.port = wire.sport;
+  tuple.remote.port = wire.dport;
+  return {};
+}
+
+Result<Record> DecodeData(std::span<const std::byte> record, std::uint32_t size) {
+  tlscope_ssl_data wire;
+  if (!CopyFixed(record, size, wire)) return Refuse("size below that of a data record");
+  if (wire.chunk_len == 0 || wire.chunk_len > TLSCOPE_CHUNK_MAX) {
+    return Refuse("chunk_len out of range");
+  }
+  if (wire.chunk_len > size - sizeof wire) return Refuse("chunk_len beyond the record");
+  if (wire.chunk_offset > wire.total_len || wire.chunk_len > wire.total_len - wire.chunk_offset) {
+    return Refuse("chunk beyond total_len");
+  }
+  if (wire.stream_offset > kMaxOffset - wire.total_len) return Refuse("stream_offset overflows");
+  if (wire.direction >= TLSCOPE_DIRECTIONS) return Refuse("direction out of range");
+
+  Record decoded(std::in_place_type<SSLDataEvent>);
+  auto& event = *std::get_if<SSLDataEvent>(&decoded);
+  if (!CopyOrigin(wire.header, event.origin)) return Refuse("comm not terminated");
+  if (const auto wrong = CopyTuple(wire.tuple, event.tuple); !wrong.empty()) return Refuse(wrong);
+  event.ssl = {wire.header.tgid, wire.ssl, wire.ssl_generation};
+  event.socket = {wire.sock, wire.sock_generation};
+  event.provenance = static_cast<Provenance>(wire.tuple.provenance);
+  event.direction = static_cast<DataType>(wire.direction);
+  event.fd = std::max(wire.fd, -1);
+  event.tls_version = wire.tls_version;
+  event.stream_offset = wire.stream_offset + wire.chunk_offset;
+  event.call_bytes = wire.total_len;
+  event.chunk_offset = wire.chunk_offset;
+  event.data = {reinterpret_cast<const char*>(record.data()) + sizeof wire, wire.chunk_len};
+  return decoded;
+}
+
+Result<Record> DecodeConnection(std::span<const std::byte> record, std::uint32_t size) {
+  tlscope_conn_data wire;
+  if (!CopyFixed(record, size, wire)) return Refuse("size below that of a connection record");
+  if (wire.sock == 0) return Refuse("sock missing");
+  ConnDataEvent event;
+  if (wire.state == TLSCOPE_CONN_OPENED) {
+    event.state = ConnDataEvent::State::kOpened;
+  } else if (wire.state == TLSCOPE_CONN_CLOSED) {
+    event.state = ConnDataEvent::State::kClosed;
+  } else {
+    return Refuse("state out of range");
+  }
+  if (!CopyOrigin(wire.header, event.origin)) return Refuse("comm not terminated");
+  if (const auto wrong = CopyTuple(wire.tuple, event.tuple); !wrong.empty()) return Refuse(wrong);
+  event.socket = {wire.sock, wire.sock_generation};
+  return event;
+}
+
+Result<Record> DecodeEnd(std::span<const std::byte> record, std::uint32_t size) {
+  tlscope_ssl_end wire;
+  if (!CopyFixed(record, size, wire)) return Refuse("size below that of an end record");
+  SSLEndEvent event;
+  if (!CopyOrigin(wire.header, event.origin)) return Refuse("comm not terminated");
+  event.ssl = {wire.header.tgid, wire.ssl, wire.ssl_generation};
+  std::copy(std::begin(wire.bytes), std::end(wire.bytes), event.bytes.begin());
+  return event;
+}
+
+}  // namespace
+
+Result<Record> Decode(std::span<const std::byte> record) {
+  tlscope_header header;
+  if (record.size() < sizeof header) return Refuse("shorter than a header");
+  std::memcpy(&header, record.data(), sizeof header);
+  if (header.version != TLSCOPE_ABI_VERSION) return Refuse("version unknown");
+  if (header.size > record.size()) return Refuse("size beyond the record");
+  switch (header.type) {
+    case TLSCOPE_RECORD_SSL_DATA:
+      return DecodeData(record, header.size);
+    case TLSCOPE_RECORD_CONN:
+      return DecodeConnection(record, header.size);
+    case TLSCOPE_RECORD_SSL_END:
+      return DecodeEnd(record, header.size);
+    default:
+      return Refuse("type unknown");
+  }
+}
+
+}  // namespace tlscope
