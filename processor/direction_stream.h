@@ -66,7 +66,7 @@ class DirectionStream {
 
  private:
   void Search(std::string_view bytes, std::uint64_t ktime_ns);
-  bool Hold(std::string&& bytes, std::uint64_t ktime_ns);
+  bool Hold(std::string& bytes, std::uint64_t ktime_ns);
   std::string ReleaseUndecided();
   void UndecidedToRaw();
   void Use(const ProtocolSpec& spec);

@@ -50,7 +50,7 @@ class ExchangePairing {
   std::uint64_t lost() const { return lost_; }
 
  private:
-  Exchange& Find(std::uint64_t number);
+  std::size_t Find(std::uint64_t number);
   Exchange Remove(std::size_t index);
   void KeepTarget(Exchange& exchange, Message& message);
 

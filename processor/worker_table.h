@@ -78,7 +78,8 @@ class WorkerTable {
     std::size_t operator()(const SocketId& id) const;
   };
 
-  static bool Due(Slot& slot, std::uint64_t now_ns, std::uint64_t wait_ns);
+  template <class List>
+  static Slot* FirstDue(List& list, std::uint64_t now_ns, std::uint64_t wait_ns);
 
   using Activity = IntrusiveList<Slot, ByActivity>;
   Activity unbound_;                          // socket unknown, by last event

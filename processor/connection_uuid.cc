@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processor/connection_uuid.h"
+
+#include "processor/formats/endpoint_text.h"
+#include "processor/formats/printable.h"
+
+namespace tlscope {
+namespace {
+
+void AppendHex64(std::uint64_t value, std::string& out) {
+  for (int shift = 60; shift >= 0; shift -= 4)
+    out.push_back("0123456789abcdef"[value >> shift & 15]);
+}
+
+}  // namespace
+
+std::string PrintableComm(std::string_view comm) {
+  std::string text;
+  for (const char c : comm) {
+    if (c < ' ' || c > '~' || c == ',' || c == '\\') {
+      AppendEscaped(c, text);
+    } else {
+      text.push_back(c);
+    }
+  }
+  return text;
+}
+
+ConnectionUuid::ConnectionUuid(const ConnectionInfo& connection, const HashKey& socket_key) {
+  const SocketId& socket = connection.socket;
+  text_.reserve(128);
+  if (socket.known()) text_ += "sock:";
+  text_ += std::to_string(connection.pid);
+  text_.push_back('_');
+  text_ += std::to_string(connection.tid);
+  text_.push_back('_');
+  text_ += connection.comm;
+  text_.push_back('_');
+  text_ += std::to_string(connection.fd);
+  text_.push_back('_');
+  direction_at_ = text_.size();
+  text_.push_back('0');
+  if (socket.known()) {
+    text_.push_back('_');
+    AppendTuple(connection.tuple, text_);
+    text_.push_back('_');
+    AppendHex64(KeyedHash(socket_key, socket.address, socket.generation), text_);
+  }
+  text_.shrink_to_fit();
+}
+
+}  // namespace tlscope

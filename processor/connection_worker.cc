@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processor/connection_worker.h"
+
+#include <cstddef>
+#include <utility>
+
+namespace tlscope {
+namespace {
+
+std::size_t Index(DataType direction) { return static_cast<std::size_t>(direction); }
+
+DataType Other(DataType direction) {
+  return direction == DataType::kRead ? DataType::kWrite : DataType::kRead;
+}
+
+ConnectionInfo InfoOf(const SSLDataEvent& event) {
+  return {.pid = event.origin.pid,
+          .tid = event.origin.tid,
+          .comm = PrintableComm(event.origin.comm()),
+          .fd = event.fd,
+          .tuple = event.tuple,
+          .socket = event.socket,
+          .provenance = event.provenance,
+          .tls_version = event.tls_version};
+}
+
+Topic TopicOf(ParserType type) {
+  switch (type) {
+    case ParserType::kHttp1Request:
+    case ParserType::kHttp2Request:
+      return Topic::kHttpRequest;
+    case ParserType::kHttp1Response:
+    case ParserType::kHttp2Response:
+      return Topic::kHttpResponse;
+    case ParserType::kUnknown:
+    case ParserType::kWebSocket:
+      break;
+  }
+  return Topic::kTlsData;
+}
+
+}  // namespace
+
+ConnectionWorker::ConnectionWorker(const SSLDataEvent& first, const WorkerEnv& env)
+    : env_(env),
+      info_(InfoOf(first)),
+      uuid_(info_, env.socket_key),
+      speaker_(first.direction),
+      pairing_(env.budget),
+      context_{env.limits, env.budget, {}},
+      ports_{Port(*this, DataType::kRead), Port(*this, DataType::kWrite)},
+      streams_{DirectionStream(env.protocols, context_, ports_[0]),
+               DirectionStream(env.protocols, context_, ports_[1])} {}
+
+void ConnectionWorker::OnData(const SSLDataEvent& event) {
+  Learn(event);
+  DirectionStream& stream = streams_[Index(event.direction)];
+  if (event.direction != speaker_) {
+    // Whoever is answered has said what it had to say.
+    streams_[Index(speaker_)].Flush();
+    speaker_ = event.direction;
+  }
+  const std::uint64_t ktime_ns = event.origin.ktime_ns;
+  const DirectionStream::Fit fit = stream.Place(event.stream_offset, event.data.size());
+  if (fit.missing != 0) Lose(event.direction, fit.missing, ktime_ns);
+  if (fit.seen != 0) {
+    ++env_.stats.overlaps;
+    env_.stats.overlap_bytes += fit.seen;
+  }
+  const std::string_view fresh = event.data.substr(fit.seen);
+  if (fresh.empty()) return;
+  stream.Feed(fresh, ktime_ns, event.chunk_offset == 0 && fit.seen == 0);
+}
+
+void ConnectionWorker::OnSslEnd(const std::array<std::uint64_t, 2>& bytes, std::uint64_t ktime_ns) {
+  for (const DataType direction : {DataType::kRead, DataType::kWrite}) {
+    DirectionStream& stream = streams_[Index(direction)];
+    // A direction never heard may have been followed by an earlier worker: nothing is known lost.
+    if (!stream.started()) continue;
+    const DirectionStream::Fit fit = stream.Place(bytes[Index(direction)], 0);
+    if (fit.missing != 0) Lose(direction, fit.missing, ktime_ns);
+  }
+}
+
+void ConnectionWorker::OnPause() {
+  for (DirectionStream& stream : streams_) stream.Flush();
+}
+
+void ConnectionWorker::Finish(StreamEnd end) {
+  // The speaker's rest is the newer one.
+  streams_[Index(Other(speaker_))].Finish(end);
+  streams_[Index(speaker_)].Finish(end);
+}
+
+/// Later events may know what the first one did not.
+void ConnectionWorker::Learn(const SSLDataEvent& event) {
+  if (event.socket.known() && !info_.socket.known()) {
+    info_.socket = event.socket;
+    info_.provenance = event.provenance;
+  }
+  if (info_.tuple.family == AddressFamily::kNone) info_.tuple = event.tuple;
+  if (info_.fd < 0) info_.fd = event.fd;
+  if (info_.tls_version == 0) info_.tls_version = event.tls_version;
+}
+
+void ConnectionWorker::Lose(DataType direction, std::uint64_t bytes, std::uint64_t ktime_ns) {
+  ++env_.stats.gaps;
+  env_.stats.gap_bytes += bytes;
+  env_.bus.Publish(Topic::kEventsLost,
+                   LossEvent{info_, direction, uuid_.Of(direction), bytes, ktime_ns});
+  streams_[Index(direction)].Gap(bytes, ktime_ns);
+}
+
+void ConnectionWorker::OnMessage(DataType direction, Message&& message) {
+  ++env_.stats.messages[static_cast<std::size_t>(message.parser)];
+  env_.stats.cut_bytes += message.cut_bytes;
+  env_.bus.Publish(TopicOf(message.parser),
+                   MessageEvent{info_, direction, uuid_.Of(direction), message});
+  const std::uint64_t lost = pairing_.lost();
+  if (const auto exchange = pairing_.Take(std::move(message))) Publish(*exchange);
+  env_.stats.exchanges_lost += pairing_.lost() - lost;
+}
+
+void ConnectionWorker::Publish(const Exchange& exchange) {
+  ++env_.stats.exchanges;
+  if (!env_.bus.HasSubscribers(Topic::kHttpExchange)) return;
+  env_.bus.Publish(Topic::kHttpExchange,
+                   ExchangeEvent{.connection = info_,
+                                 .method = exchange.method,
+                                 .target = exchange.target,
+                                 .status = exchange.status,
+                                 .request_bytes = exchange.request_bytes,
+                                 .response_bytes = exchange.response_bytes,
+                                 .request_ktime_ns = exchange.request_ktime_ns,
+                                 .first_byte_ktime_ns = exchange.first_byte_ktime_ns,
+                                 .last_byte_ktime_ns = exchange.last_byte_ktime_ns});
+}
+
+}  // namespace tlscope

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processor/event_processor.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "processor/decoder.h"
+
+namespace tlscope {
+
+EventProcessor::EventProcessor(const ProcessorOptions& options, EventBus& bus)
+    : options_(options),
+      budget_(options.budget_bytes),
+      env_{options_.limits, ProtocolTable::Registered(), budget_, bus, stats_, RandomHashKey()},
+      workers_(RandomHashKey()) {
+  options_.max_workers = std::max<std::size_t>(options_.max_workers, 1);
+}
+
+void EventProcessor::OnRecord(std::span<const std::byte> record) noexcept {
+  ++stats_.records;
+  Result<Record> decoded = Decode(record);
+  if (!decoded) {
+    KeepError(std::move(decoded.error()));
+  } else if (const auto* data = std::get_if<SSLDataEvent>(&*decoded)) {
+    OnData(*data);
+  } else if (const auto* connection = std::get_if<ConnDataEvent>(&*decoded)) {
+    OnConnection(*connection);
+  } else if (const auto* end = std::get_if<SSLEndEvent>(&*decoded)) {
+    OnSslEnd(*end);
+  }
+}
+
+void EventProcessor::Tick(std::uint64_t ktime_ns) noexcept {
+  while (WorkerTable::Slot* slot = workers_.Paused(ktime_ns, options_.tick_ns)) {
+    slot->worker.OnPause();
+  }
+  const std::uint64_t idle_ns = options_.tick_ns * options_.idle_ticks;
+  while (WorkerTable::Slot* slot = workers_.Idle(ktime_ns, idle_ns)) End(*slot, StreamEnd::kIdle);
+}
+
+void EventProcessor::Close(std::uint64_t ktime_ns) noexcept {
+  Tick(ktime_ns);
+  while (WorkerTable::Slot* slot = workers_.LeastRecent()) End(*slot, StreamEnd::kIdle);
+}
+
+void EventProcessor::OnData(const SSLDataEvent& event) {
+  ++stats_.data_events;
+  stats_.data_bytes += event.data.size();
+  WorkerTable::Slot& slot = SlotFor(event);
+  slot.worker.OnData(event);
+  workers_.Touch(slot, event.origin.ktime_ns);
+}
+
+void EventProcessor::OnConnection(const ConnDataEvent& event) {
+  ++stats_.connection_events;
+  const bool closed = event.state == ConnDataEvent::State::kClosed;
+  if (closed) {
+    while (WorkerTable::Slot* slot = workers_.OnSocket(event.socket)) {
+      End(*slot, StreamEnd::kClosed);
+    }
+  }
+  env_.bus.Publish(closed ? Topic::kConnClosed : Topic::kConnOpened, ConnectionEvent{event});
+}
+
+void EventProcessor::OnSslEnd(const SSLEndEvent& event) {
+  ++stats_.ssl_ends;
+  WorkerTable::Slot* const slot = workers_.Find(event.ssl);
+  if (slot == nullptr) return;
+  slot->worker.OnSslEnd(event.bytes, event.origin.ktime_ns);
+  End(*slot, StreamEnd::kClosed);
+}
+
+WorkerTable::Slot& EventProcessor::SlotFor(const SSLDataEvent& event) {
+  if (WorkerTable::Slot* slot = workers_.Find(event.ssl)) {
+    const SocketId& socket = slot->worker.info().socket;
+    if (!event.socket.known() || !socket.known() || event.socket == socket) return *slot;
+    // The SSL object went on to another socket: another connection.
+    End(*slot, StreamEnd::kClosed);
+  }
+  if (workers_.size() >= options_.max_workers) {
+    ++stats_.workers_evicted;
+    End(*workers_.LeastRecent(), StreamEnd::kIdle);
+  }
+  ++stats_.workers_created;
+  ++stats_.workers_active;
+  return workers_.Create(event, env_);
+}
+
+void EventProcessor::End(WorkerTable::Slot& slot, StreamEnd end) {
+  slot.worker.Finish(end);
+  workers_.Erase(slot);
+  ++stats_.workers_ended;
+  --stats_.workers_active;
+}
+
+void EventProcessor::KeepError(Error error) {
+  ++stats_.decode_errors;
+  if (errors_.size() == kMaxErrors) errors_.pop_front();
+  errors_.push_back(std::move(error));
+}
+
+}  // namespace tlscope

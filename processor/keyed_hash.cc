@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processor/keyed_hash.h"
+
+#include <random>
+
+namespace tlscope {
+
+HashKey RandomHashKey() {
+  std::random_device device;
+  const auto word = [&device] { return std::uint64_t{device()} << 32 | device(); };
+  return {word(), word()};
+}
+
+}  // namespace tlscope
