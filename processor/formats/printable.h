@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace tlscope {
+
+/// Appends `\xNN`.
+void AppendEscaped(char byte, std::string& out);
+
+/// Whether all of `bytes` is UTF-8 (RFC 3629) without control characters other than tab, CR, LF.
+bool IsPrintableText(std::string_view bytes);
+
+/// Appends `bytes` for a terminal: what could act on it is written \xNN. That is C0 except tab and
+/// LF, CR unless LF follows, DEL, C1 in either form, and whatever is not UTF-8.
+void AppendForTerminal(std::string_view bytes, std::string& out);
+
+}  // namespace tlscope
