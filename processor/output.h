@@ -33,7 +33,6 @@ class Output final : public BusSubscriber {
  private:
   std::unique_ptr<Format> format_;
   Sink& sink_;
-  std::size_t last_bytes_ = 0;
   OutputStats stats_;
 };
 

@@ -29,20 +29,20 @@ struct FdSinkOptions {
   std::chrono::milliseconds linger{5};
   /// How long Close waits for a reader that does not read.
   std::chrono::milliseconds drain_deadline{2000};
-  /// Makes the bytes written before the first block taken after a refusal. Empty: none are.
+  /// Makes the bytes written where blocks were refused because the queue was full. Empty: none are.
   std::function<std::string(std::uint64_t blocks, std::uint64_t bytes)> marker = TextDropMarker;
   /// Called on the writer thread, at most once per kind: `over` false, a block could not be
   /// written (disk full, I/O error) and later ones are tried; `over` true, nothing more can be
-  /// written (the reader is gone) and pushes are refused from here on.
+  /// written (the reader is gone) and pushes are refused from here on. Must not call Close.
   std::function<void(int error_number, bool over)> on_failure;
 };
 
-/// Writes blocks to a file descriptor from a thread of its own, through a bounded queue. Bytes of
-/// blocks are never interleaved or torn, except at the very end, when the output breaks.
+/// Writes blocks to a file descriptor from a thread of its own, through a bounded queue. Blocks are
+/// neither interleaved nor torn, except the last one when the output breaks or Close gives up.
 class FdSink final : public Sink {
  public:
   /// `fd` is borrowed and stays open until Close has returned. Its flags are left as they are: a
-  /// pipe or terminal is opened again to write without blocking.
+  /// pipe or terminal is opened again to be written without blocking.
   static Result<std::unique_ptr<FdSink>> Open(int fd, FdSinkOptions options = {});
   ~FdSink() override;
   FdSink(const FdSink&) = delete;
@@ -50,52 +50,61 @@ class FdSink final : public Sink {
 
   /// A block larger than the whole queue is taken when the queue is empty.
   [[nodiscard]] bool Push(std::string block) override;
+  /// Not from several threads at once.
   void Close() override;
   SinkStats stats() const override;
 
  private:
   struct Entry {
     std::string bytes;
-    std::size_t marker_bytes = 0;  // at the front; not the caller's
+    std::size_t marker_bytes = 0;  // at the front; not of the block
+
+    std::size_t block_bytes() const { return bytes.size() - marker_bytes; }
   };
+  /// What the writer has taken from the queue.
   struct Batch {
     std::vector<Entry> entries;
     std::size_t next = 0;     // first entry not wholly written
     std::size_t written = 0;  // bytes of it that are
   };
+  enum class WriterState : std::uint8_t { kBusy, kWaiting, kLingering };
 
   FdSink(FdWriter writer, FdSinkOptions options);
 
+  bool HasRoomFor(std::size_t bytes) const;
+  std::string TakeMarker();
+  bool WriterShouldWake() const;
+
+  // On the writer thread.
   void Run();
-  bool WaitForBatch(Batch& batch);
+  bool TakeBatch(Batch& batch);
   void WriteBatch(Batch& batch);
+  void AwaitReader();
+  bool PastDeadline() const;
   void Advance(Batch& batch, std::size_t bytes);
-  void OnWriteError(Batch& batch, int error_number);
-  void Drop(Batch& batch, std::size_t from);
-  void Report(int error_number, bool over);
-  bool HasRoom(std::size_t bytes) const;
-  std::chrono::steady_clock::time_point Deadline() const;
+  bool Recover(Batch& batch, int error_number);
+  void Break(Batch& batch, int error_number);
+  void Drop(std::vector<Entry>& entries, std::size_t from);
+  void Release(const Entry& entry);
 
-  FdSinkOptions options_;
+  const FdSinkOptions options_;
   FdWriter writer_;
+  bool failure_reported_ = false;  // the writer thread's own
 
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
-  std::vector<Entry> queue_;          // under mutex_, like all below
+  std::vector<Entry> queue_;
   std::uint64_t held_bytes_ = 0;      // queued or being written
   std::size_t held_blocks_ = 0;       // likewise
   std::uint64_t refused_blocks_ = 0;  // since the last marker
-  std::uint64_t refused_bytes_ = 0;
+  std::uint64_t refused_bytes_ = 0;   // likewise
+  WriterState writer_state_ = WriterState::kBusy;
   bool closing_ = false;
   bool broken_ = false;
-  bool waiting_ = false;  // the writer sleeps on an empty queue
-  std::chrono::steady_clock::time_point drain_until_{};
+  std::chrono::steady_clock::time_point drain_until_;
   SinkStats stats_;
 
-  bool reported_failure_ = false;  // the writer's own
-  bool reported_over_ = false;
-
-  std::jthread thread_;  // last: joined before anything it uses goes
+  std::jthread thread_;  // last: it is joined before anything it uses goes
 };
 
 }  // namespace tlscope
