@@ -12,6 +12,7 @@ constexpr std::size_t kMaxTokenBytes = 256;
 
 std::uint64_t ExchangeQueue::OnRequest(MethodKind method, bool upgrade_asked) {
   ++last_exchange_;
+  unclaimed_ = false;
   if (in_doubt_) {
     if (!MayResume()) {
       ++unpaired_;
@@ -28,15 +29,14 @@ std::uint64_t ExchangeQueue::OnRequest(MethodKind method, bool upgrade_asked) {
 }
 
 void ExchangeQueue::OnRequestLoss() {
-  if (in_doubt_) return;
+  if (!in_doubt_) unpaired_ = 0;
   in_doubt_ = true;
-  answer_owed_ = false;
-  unpaired_ = 0;
+  // The loss may be noticed after the lost request's response has come.
+  if (!unclaimed_) answer_owed_ = true;
 }
 
 void ExchangeQueue::OnResponseLoss() {
-  answer_owed_ =
-      pending() != 0 || forgotten_ != 0 || (in_doubt_ && (answer_owed_ || unpaired_ != 0));
+  if (pending() + forgotten_ + unpaired_ != 0) answer_owed_ = true;
   in_doubt_ = true;
   unpaired_ = 0;
   forgotten_ = 0;
@@ -56,21 +56,19 @@ PendingRequest ExchangeQueue::Next() const {
 
 void ExchangeQueue::OnFinalResponse() {
   response_open_ = true;
-  const std::uint64_t in_flight = pending() + forgotten_ + unpaired_;
-  if (in_flight > 1) pipelined_ = true;
+  if (pending() + forgotten_ + unpaired_ > 1) pipelined_ = true;
   if (forgotten_ != 0) {
     --forgotten_;
   } else if (pending() != 0) {
     Pop();
-  } else if (unpaired_ != 0) {
-    --unpaired_;
+  } else {
+    unclaimed_ = true;
+    answer_owed_ = false;
+    if (unpaired_ != 0) --unpaired_;
   }
 }
 
-void ExchangeQueue::OnFinalResponseEnd() {
-  response_open_ = false;
-  answer_owed_ = false;
-}
+void ExchangeQueue::OnFinalResponseEnd() { response_open_ = false; }
 
 void ExchangeQueue::OnUpgrade(UpgradeKind kind, std::string_view token) {
   upgrade_ = kind;

@@ -38,9 +38,10 @@ enum class UpgradeKind : std::uint8_t {
 /// - Loss among responses: the requests in flight are abandoned; responses are unpaired.
 ///
 /// Pairing resumes with a request that starts while nothing is outstanding: no known request waits,
-/// no response is under way and, if requests were abandoned, a response has ended since. That a
-/// client which sends then has had all its answers holds unless it pipelines, so a connection on
-/// which pipelining was seen does not resume. Where a pair cannot be sure there is none.
+/// no response is under way, and what was lost or abandoned was answered as far as can be told,
+/// which is that an unpaired response has ended since. That a client which sends then has had all
+/// its answers holds unless it pipelines, so a connection on which pipelining was seen does not
+/// resume. Where a pair cannot be sure there is none.
 ///
 /// Bounded: kMaxPending requests; of more the oldest are forgotten and their responses unpaired.
 class ExchangeQueue {
@@ -86,9 +87,10 @@ class ExchangeQueue {
   std::uint64_t forgotten_ = 0;  ///< requests dropped from the front, not yet answered
 
   bool in_doubt_ = false;       ///< requests may have been lost, or abandoned
-  bool answer_owed_ = false;    ///< in doubt: requests were abandoned, no response ended since
+  bool answer_owed_ = false;    ///< in doubt: no unpaired response has ended since
   bool pipelined_ = false;      ///< two were in flight when an answer came
   bool response_open_ = false;  ///< between OnFinalResponse and OnFinalResponseEnd
+  bool unclaimed_ = false;      ///< since the last request, a response came that answers none
   std::uint64_t unpaired_ = 0;  ///< in doubt: requests since, less responses since
 
   UpgradeKind upgrade_ = UpgradeKind::kNone;

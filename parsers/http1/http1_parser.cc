@@ -4,12 +4,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "parsers/http1/start_line.h"
+
 namespace tlscope::http1 {
 namespace {
 
 // While part of a head is held, new bytes are appended to it in slices of this size, so that a
 // large call after a split head is not copied whole.
 constexpr std::size_t kSliceBytes = 4096;
+
+// What a status line is told by: "HTTP/1.1 200".
+constexpr std::size_t kStatusBytes = 12;
 
 // An idle connection keeps no larger buffer than this.
 constexpr std::size_t kIdlePendingBytes = 512;
@@ -91,6 +96,8 @@ void Http1Parser::SettlePending() {
     pending_taken_ = pending_.size();
     return;
   }
+  if (state_ == State::kPeek) EndPeek();
+  if (pending_.empty()) return;
   // No room to wait for the rest of a head or line: as if it were none. The counts say so.
   const std::string bytes = std::exchange(pending_, {});
   if (state_ == State::kChunked) EmitIncomplete();
@@ -115,6 +122,8 @@ Http1Parser::Step Http1Parser::StepOnce(std::string_view bytes) {
       return StepHead(bytes);
     case State::kSkip:
       return StepSkip(bytes);
+    case State::kPeek:
+      return StepPeek(bytes);
     case State::kLength:
       return StepLength(bytes);
     case State::kChunked:
@@ -239,6 +248,29 @@ void Http1Parser::EnterBody(BodyKind body) {
       Stop();
       break;
   }
+  const bool framed = state_ == State::kLength || state_ == State::kUntilClose;
+  if (framed && role_ == Role::kResponse && message_.message().exchange == 0) {
+    peeked_ = std::exchange(state_, State::kPeek);
+  }
+}
+
+Http1Parser::Step Http1Parser::StepPeek(std::string_view bytes) {
+  bytes = bytes.substr(0, kStatusBytes);
+  if (!MayBeginStartLine(Role::kResponse, bytes)) {
+    state_ = peeked_;
+  } else if (bytes.size() < kStatusBytes) {
+    return {0, true};
+  } else {
+    EmitMessage();
+  }
+  return {0, false};
+}
+
+// No more bytes to tell it by: the head is believed.
+void Http1Parser::EndPeek() {
+  state_ = peeked_;
+  fresh_from_ = pending_.size();
+  pending_.erase(0, Run(pending_));
 }
 
 Http1Parser::Step Http1Parser::StepLength(std::string_view bytes) {
@@ -317,10 +349,24 @@ void Http1Parser::AbandonHead(std::uint64_t gap_bytes) {
   EmitSkipped();
 }
 
+void Http1Parser::GapInLength(std::uint64_t bytes, std::uint64_t ktime_ns) {
+  const std::uint64_t jump = std::min(bytes, remaining_);
+  message_.AddGap(jump);
+  remaining_ -= jump;
+  if (remaining_ != 0) return;
+  now_ns_ = ktime_ns;
+  EmitMessage();
+  if (bytes > jump) Resynchronise();
+}
+
 ParseStatus Http1Parser::Gap(std::uint64_t bytes, std::uint64_t ktime_ns) {
   if (AtUpgrade()) {
     Stop();
     rest_ += std::exchange(pending_, {});
+    SettlePending();
+  }
+  if (state_ == State::kPeek) {
+    EndPeek();
     SettlePending();
   }
   switch (state_) {
@@ -329,16 +375,9 @@ ParseStatus Http1Parser::Gap(std::uint64_t bytes, std::uint64_t ktime_ns) {
     case State::kUntilClose:
       message_.AddGap(bytes);
       return ParseStatus::kNeedMore;
-    case State::kLength: {
-      const bool beyond = bytes > remaining_;
-      message_.AddGap(std::min(bytes, remaining_));
-      remaining_ -= std::min(bytes, remaining_);
-      if (remaining_ != 0) return ParseStatus::kNeedMore;
-      now_ns_ = ktime_ns;
-      EmitMessage();
-      if (beyond) Resynchronise();
+    case State::kLength:
+      GapInLength(bytes, ktime_ns);
       return ParseStatus::kNeedMore;
-    }
     case State::kChunked:
       if (chunked_.Skip(bytes)) {
         message_.AddGap(bytes);
@@ -349,6 +388,7 @@ ParseStatus Http1Parser::Gap(std::uint64_t bytes, std::uint64_t ktime_ns) {
       pending_.clear();
       EmitIncomplete();
       break;
+    case State::kPeek:
     case State::kHead:
     case State::kSkip:
       AbandonHead(bytes);
@@ -362,9 +402,11 @@ ParseStatus Http1Parser::Gap(std::uint64_t bytes, std::uint64_t ktime_ns) {
 void Http1Parser::Flush() { EmitSkipped(); }
 
 void Http1Parser::Finish(StreamEnd end) {
+  if (state_ == State::kPeek) EndPeek();
   switch (state_) {
     case State::kStopped:
       return;
+    case State::kPeek:
     case State::kHead:
     case State::kSkip:
       AbandonHead(0);

@@ -30,6 +30,8 @@ namespace tlscope::http1 {
 /// Never returns kInvalid. kUpgrade: a response parser right after the head of a 101 or of a 2xx to
 /// CONNECT; the request parser at its next bytes between two messages. When Gap returns kUpgrade,
 /// the lost bytes come after TakeRest() and are the next parser's.
+/// A response whose request is not known may be one to HEAD: where a status line stands in place of
+/// its body, it had none.
 /// Flush emits what is being skipped, and nothing else.
 class Http1Parser final : public StreamParser {
  public:
@@ -53,6 +55,7 @@ class Http1Parser final : public StreamParser {
   enum class State : std::uint8_t {
     kHead,        ///< at a head's first byte or inside a head; after Reject: perhaps
     kSkip,        ///< inside a line that begins no message
+    kPeek,        ///< after the head of an unpaired response, which may be one to HEAD
     kLength,      ///< in a body of remaining_ bytes more
     kChunked,     ///< in a chunked body
     kUntilClose,  ///< in a body that ends with the connection
@@ -69,6 +72,7 @@ class Http1Parser final : public StreamParser {
   Step StepOnce(std::string_view bytes);
   Step StepHead(std::string_view bytes);
   Step StepSkip(std::string_view bytes);
+  Step StepPeek(std::string_view bytes);
   Step StepLength(std::string_view bytes);
   Step StepChunked(std::string_view bytes);
 
@@ -78,6 +82,7 @@ class Http1Parser final : public StreamParser {
   void NoteRequest(std::string_view method);
   void NoteResponse(std::string_view head, BodyKind body);
   void EnterBody(BodyKind body);
+  void EndPeek();
   void EmitMessage();
   void EmitIncomplete();
 
@@ -85,6 +90,7 @@ class Http1Parser final : public StreamParser {
   void EmitSkipped();
   void Resynchronise();
   void AbandonHead(std::uint64_t gap_bytes);
+  void GapInLength(std::uint64_t bytes, std::uint64_t ktime_ns);
   void Stop();
 
   bool AtUpgrade() const;
@@ -100,6 +106,7 @@ class Http1Parser final : public StreamParser {
   State state_ = State::kHead;
   bool resynchronising_ = false;  ///< the next head's place is a guess
   bool final_response_ = false;   ///< the message being built is one, for the queue
+  State peeked_ = State::kHead;   ///< the body to enter if it was not one to HEAD
   HeadReader head_;
   ChunkedDecoder chunked_;
   std::uint64_t remaining_ = 0;
