@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the programs deliver of the bytes that go through SSL calls, and how they count what not.
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <string>
+
+#include "tests/bpf/capture_fixture.h"
+#include "tests/bpf/tls_pair.h"
+
+namespace tlscope {
+namespace {
+
+using PayloadBpfTest = CaptureFixture;
+
+// Bytes that differ from place to place, so that a chunk in the wrong place is seen.
+std::string Pattern(std::size_t size) {
+  std::string bytes(size, '\0');
+  std::uint32_t state = 1;
+  for (char& byte : bytes) {
+    state = state * 1664525 + 1013904223;
+    byte = static_cast<char>(state >> 24);
+  }
+  return bytes;
+}
+
+TEST_F(PayloadBpfTest, DeliversBothEndsOfACallWithTheirBytes) {
+  Start();
+  TlsPair pair;
+  ASSERT_EQ(pair.Send("hello"), "hello");
+  Collect();
+  EXPECT_EQ(BytesOf(pair.client(), DataType::kWrite), "hello");
+  EXPECT_EQ(BytesOf(pair.server(), DataType::kRead), "hello");
+  EXPECT_EQ(data_.size(), 2U);
+  EXPECT_EQ(data_[0].event.origin.pid, static_cast<std::uint32_t>(getpid()));
+  EXPECT_EQ(data_[0].event.origin.tid, static_cast<std::uint32_t>(gettid()));
+}
+
+TEST_F(PayloadBpfTest, DeliversEverySizeAroundTheSizeClasses) {
+  Start();
+  TlsPair pair;
+  std::string sent;
+  for (const std::size_t size : {1, 255, 256, 257, 1023, 1024, 1025, 4095, 4096, 4097, 16383, 16384,
+                                 16385, 40000}) {
+    const std::string bytes = Pattern(size);
+    sent += bytes;
+    ASSERT_EQ(pair.Send(bytes), bytes);
+  }
+  Collect();
+  EXPECT_EQ(BytesOf(pair.client(), DataType::kWrite), sent);
+  EXPECT_EQ(BytesOf(pair.server(), DataType::kRead), sent);
+}
+
+TEST_F(PayloadBpfTest, DescribesThePlaceOfEachChunk) {
+  Start();
+  TlsPair pair;
+  ASSERT_EQ(pair.Send("0123456789").size(), 10U);
+  ASSERT_EQ(pair.Send(Pattern(40000)).size(), 40000U);
+  Collect();
+  const auto chunks = DataOf(pair.client(), DataType::kWrite);
+  ASSERT_EQ(chunks.size(), 4U);
+  EXPECT_EQ(chunks[0]->event.call_bytes, 10U);
+  std::uint64_t offset = 0;
+  for (const CapturedData* chunk : chunks) {
+    EXPECT_EQ(chunk->event.stream_offset, offset);
+    offset += chunk->bytes.size();
+  }
+  EXPECT_EQ(chunks[1]->event.chunk_offset, 0U);
+  EXPECT_EQ(chunks[2]->event.chunk_offset, 16384U);
+  EXPECT_EQ(chunks[3]->event.call_bytes, 40000U);
+}
+
+TEST_F(PayloadBpfTest, DeliversASingleCallOfFiveMebibytesWhenPayloadIsUnlimited) {
+  ProbeOptions options = OwnProcess();
+  options.max_payload_bytes = 0;
+  Start(options);
+  TlsPair pair;
+  const std::string bytes = Pattern(5 << 20);
+  ASSERT_EQ(pair.Send(bytes), bytes);
+  Collect();
+  EXPECT_TRUE(BytesOf(pair.client(), DataType::kWrite) == bytes);
+  EXPECT_TRUE(BytesOf(pair.server(), DataType::kRead) == bytes);
+  EXPECT_EQ(Counters()[TLSCOPE_COUNT_TRUNCATED].events, 0U);
+}
+
+TEST_F(PayloadBpfTest, CutsACallAtMaxPayloadAndCountsTheRest) {
+  ProbeOptions options = OwnProcess();
+  options.max_payload_bytes = 20000;
+  Start(options);
+  TlsPair pair;
+  const std::string bytes = Pattern(50000);
+  ASSERT_EQ(pair.Send(bytes), bytes);
+  ASSERT_EQ(pair.Send("after"), "after");
+  Collect();
+  const auto chunks = DataOf(pair.client(), DataType::kWrite);
+  EXPECT_EQ(BytesOf(pair.client(), DataType::kWrite), bytes.substr(0, 20000) + "after");
+  EXPECT_EQ(chunks.back()->event.stream_offset, 50000U);
+  EXPECT_EQ(Counters()[TLSCOPE_COUNT_TRUNCATED].events, 1U);
+  EXPECT_EQ(Counters()[TLSCOPE_COUNT_TRUNCATED].bytes, 30000U);
+}
+
+TEST_F(PayloadBpfTest, CountsWhatAFullRingLosesToTheByte) {
+  ProbeOptions options = OwnProcess();
+  options.ring_bytes = 65536;
+  Start(options);
+  TlsPair pair;
+  const std::string bytes = Pattern(300000);
+  ASSERT_EQ(pair.Send(bytes), bytes);
+  Collect();
+  ASSERT_EQ(pair.Send("after"), "after");
+  Collect();
+  const KernelCounters counters = Counters();
+  EXPECT_GT(counters[TLSCOPE_COUNT_RING_FULL].bytes, 0U);
+  EXPECT_EQ(counters[TLSCOPE_COUNT_SEEN].bytes, 2 * (bytes.size() + 5));
+  EXPECT_EQ(counters[TLSCOPE_COUNT_SEEN].bytes,
+            DeliveredBytes() + counters[TLSCOPE_COUNT_RING_FULL].bytes);
+  EXPECT_EQ(DataOf(pair.client(), DataType::kWrite).back()->event.stream_offset, bytes.size());
+}
+
+TEST_F(PayloadBpfTest, ReadsTheExFunctions) {
+  Start();
+  TlsPair pair;
+  std::size_t written = 0;
+  ASSERT_EQ(SSL_write_ex(pair.client(), "ex-bytes", 8, &written), 1);
+  char buffer[64];
+  std::size_t got = 0;
+  while (SSL_read_ex(pair.server(), buffer, sizeof buffer, &got) != 1) {
+  }
+  Collect();
+  EXPECT_EQ(BytesOf(pair.client(), DataType::kWrite), "ex-bytes");
+  EXPECT_EQ(BytesOf(pair.server(), DataType::kRead), "ex-bytes");
+}
+
+TEST_F(PayloadBpfTest, SaysNothingOfCallsThatMoveNothing) {
+  Start();
+  TlsPair pair;
+  char buffer[16];
+  std::size_t got = 0;
+  EXPECT_LE(SSL_read(pair.server(), buffer, sizeof buffer), 0);
+  EXPECT_EQ(SSL_read_ex(pair.server(), buffer, sizeof buffer, &got), 0);
+  Collect();
+  EXPECT_TRUE(data_.empty());
+  EXPECT_EQ(Counters()[TLSCOPE_COUNT_SEEN].events, 0U);
+}
+
+TEST_F(PayloadBpfTest, DoesNotCountPeekedBytes) {
+  Start();
+  TlsPair pair;
+  ASSERT_EQ(SSL_write(pair.client(), "peeked", 6), 6);
+  char buffer[16];
+  while (SSL_peek(pair.server(), buffer, sizeof buffer) <= 0) {
+  }
+  ASSERT_EQ(SSL_read(pair.server(), buffer, sizeof buffer), 6);
+  Collect();
+  EXPECT_EQ(BytesOf(pair.server(), DataType::kRead), "peeked");
+}
+
+TEST_F(PayloadBpfTest, EmitsNoByteOfAFilteredProcess) {
+  ProbeOptions options;
+  options.pids = {1};
+  Start(options);
+  TlsPair pair;
+  ASSERT_EQ(pair.Send("secret"), "secret");
+  Collect();
+  EXPECT_TRUE(order_.empty());
+  EXPECT_GT(Counters()[TLSCOPE_COUNT_FILTERED].events, 0U);
+  EXPECT_EQ(Counters()[TLSCOPE_COUNT_NO_CALL].events, 0U);
+}
+
+TEST_F(PayloadBpfTest, TakesSeveralValuesOfAFilterAndAllKindsTogether) {
+  ProbeOptions options = OwnProcess();
+  options.pids.push_back(1);
+  options.uids = {4242, getuid()};
+  options.comms = {"nobody-has-this", "tlscope_bpf_tes"};
+  Start(options);
+  TlsPair pair;
+  ASSERT_EQ(pair.Send("seen"), "seen");
+  Collect();
+  EXPECT_EQ(BytesOf(pair.client(), DataType::kWrite), "seen");
+}
+
+}  // namespace
+}  // namespace tlscope
