@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "parsers/parser_registry.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/unit/parsers/parser_testing.h"
+
+namespace tlscope {
+namespace {
+
+std::string Detected(std::string_view bytes) {
+  const DetectResult result = Detect(bytes);
+  return std::string(result.protocol->name) + (result.need_more ? "?" : "");
+}
+
+TEST(ParserRegistryTest, KnowsRequestsByMethodAndTarget) {
+  EXPECT_EQ(Detected("GET /"), "HTTPRequest");
+  EXPECT_EQ(Detected("POST /a?b HTTP/1.1\r\n"), "HTTPRequest");
+  EXPECT_EQ(Detected("OPTIONS * HTTP/1.1\r\n"), "HTTPRequest");
+  EXPECT_EQ(Detected("CONNECT a.org:443 HTTP/1.1\r\n"), "HTTPRequest");
+  EXPECT_EQ(Detected("GET http://a.org/ HTTP/1.0\r\n"), "HTTPRequest");
+  EXPECT_EQ(Detected("FROBNICATE /x HTTP/1.1\r\n"), "HTTPRequest");
+  EXPECT_EQ(Detected("\r\nGET /"), "HTTPRequest");
+}
+
+TEST(ParserRegistryTest, AsksForMoreWhereItMayStillBeARequest) {
+  for (const char* bytes : {"", "\r", "\r\n", "G", "GET", "GET ", "FROB /x HTTP/1", "FROB /x"}) {
+    EXPECT_EQ(Detected(bytes), "HTTPRequest?") << bytes;
+  }
+}
+
+TEST(ParserRegistryTest, KnowsResponsesByTheirStatusLine) {
+  EXPECT_EQ(Detected("HTTP/1.1 200"), "HTTPResponse");
+  EXPECT_EQ(Detected("HTTP/1.0 404 Not Found\r\n"), "HTTPResponse");
+  EXPECT_EQ(Detected("HTTP/1.1 20"), "HTTPResponse?");
+  EXPECT_EQ(Detected("HTTP/"), "HTTPResponse?");
+}
+
+TEST(ParserRegistryTest, DoesNotTakeHttp2ForHttp1) {
+  EXPECT_EQ(Detected("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), "DefaultParser");
+  EXPECT_EQ(Detected(std::string("\0\0\x12\x04\0\0\0\0\0", 9)), "DefaultParser");
+}
+
+TEST(ParserRegistryTest, TakesAnythingElseForBytes) {
+  for (const char* bytes :
+       {"{\"json\": 1}", "hello\n", "\x16\x03\x01", "get key\r\n", "GET key\r\n", "HTTP/2 200",
+        "HTTP/1.1 2x0", "EHLO a.org\r\n", "GET \r\n"}) {
+    EXPECT_EQ(Detected(bytes), "DefaultParser") << bytes;
+  }
+}
+
+TEST(ParserRegistryTest, DecidesWithinBoundedBytes) {
+  EXPECT_EQ(Detected(std::string(33, 'M')), "DefaultParser");
+  EXPECT_EQ(Detected("FROB /" + std::string(5000, 'x')), "DefaultParser");
+}
+
+TEST(ParserRegistryTest, NeverTakesADecisionBack) {
+  const std::string inputs[] = {"\r\n\r\nGET / HTTP/1.1\r\n", "FROB x HTTP/1.1\r\n",
+                                "HTTP/1.1 200 OK\r\n", "PRI * HTTP/2.0\r\n",
+                                "FROB /" + std::string(5000, 'x') + " HTTP/1.1"};
+  for (const std::string& input : inputs) {
+    for (const ProtocolSpec& protocol : Protocols()) {
+      Detection last = Detection::kNeedMore;
+      for (std::size_t size = 0; size <= input.size(); ++size) {
+        const Detection now = protocol.detect(std::string_view(input).substr(0, size));
+        ASSERT_TRUE(last == Detection::kNeedMore || now == last) << protocol.name << " " << size;
+        last = now;
+      }
+    }
+  }
+}
+
+TEST(ParserRegistryTest, NamesEveryTypeFromTheTable) {
+  EXPECT_EQ(ParserName(ParserType::kHttp1Request), "HTTPRequest");
+  EXPECT_EQ(ParserName(ParserType::kHttp1Response), "HTTPResponse");
+  EXPECT_EQ(ParserName(ParserType::kUnknown), "DefaultParser");
+}
+
+TEST(ParserRegistryTest, EveryRowMakesAParserOfItsType) {
+  testing_support::Connection connection;
+  for (const ProtocolSpec& protocol : Protocols()) {
+    const auto parser = protocol.make(connection.context, connection.requests);
+    EXPECT_EQ(parser->type(), protocol.type);
+  }
+}
+
+}  // namespace
+}  // namespace tlscope
