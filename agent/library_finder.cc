@@ -6,10 +6,11 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
-#include <set>
+#include <system_error>
 
 namespace tlscope {
 namespace {
@@ -47,19 +48,19 @@ std::optional<Mapping> ParseMapping(std::string_view line) {
   return mapping;
 }
 
-void AddMappedLibraries(std::uint32_t pid, std::set<std::string>& found) {
+void AddMappedLibraries(std::uint32_t pid, std::vector<std::string>& found) {
   const std::string process = "/proc/" + std::to_string(pid);
   std::ifstream maps(process + "/maps");
   for (std::string line; std::getline(maps, line);) {
     const auto mapping = ParseMapping(line);
     if (!mapping || !LooksLikeLibssl(mapping->path)) continue;
     if (mapping->deleted) {
-      found.insert(process + "/map_files/" + std::string(mapping->range));
+      found.push_back(process + "/map_files/" + std::string(mapping->range));
       continue;
     }
     for (std::string& path : PathsToMappedFile(pid, mapping->path)) {
       if (access(path.c_str(), R_OK) != 0) continue;
-      found.insert(std::move(path));
+      found.push_back(std::move(path));
       break;
     }
   }
@@ -72,11 +73,15 @@ constexpr const char* kSystemPatterns[] = {
     "/usr/local/*/lib/libssl.so*",
 };
 
-void AddSystemLibraries(std::set<std::string>& found) {
+void AddSystemLibraries(std::vector<std::string>& found) {
   for (const char* pattern : kSystemPatterns) {
     glob_t matches{};
     if (glob(pattern, 0, nullptr, &matches) == 0) {
-      for (std::size_t i = 0; i < matches.gl_pathc; ++i) found.insert(matches.gl_pathv[i]);
+      for (std::size_t i = 0; i < matches.gl_pathc; ++i) {
+        std::error_code error;  // a dangling link is no library
+        const auto real = std::filesystem::canonical(matches.gl_pathv[i], error);
+        if (!error) found.push_back(real.string());
+      }
     }
     globfree(&matches);
   }
@@ -94,13 +99,13 @@ std::vector<std::string> PathsToMappedFile(std::uint32_t pid, std::string_view p
 }
 
 std::vector<std::string> FindLibraries() {
-  std::set<std::string> found;
+  std::vector<std::string> found;
   AddSystemLibraries(found);
   const std::unique_ptr<DIR, CloseDir> proc(opendir("/proc"));
   while (const dirent* entry = proc ? readdir(proc.get()) : nullptr) {
     if (const auto pid = ParsePid(entry->d_name)) AddMappedLibraries(*pid, found);
   }
-  return {found.begin(), found.end()};
+  return found;
 }
 
 }  // namespace tlscope

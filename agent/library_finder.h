@@ -15,8 +15,8 @@ bool LooksLikeLibssl(std::string_view path);
 /// root, so that containers are seen as they see themselves, then as this process sees it.
 std::vector<std::string> PathsToMappedFile(std::uint32_t pid, std::string_view path);
 
-/// Every libssl that a process on this host maps, and those that lie in the system's library
-/// folders; each as a path that can be opened here. The same file may be named more than once.
+/// Every libssl in the system's library folders, then those that processes on this host map; each
+/// as a path that can be opened here. The same file may be named more than once.
 std::vector<std::string> FindLibraries();
 
 }  // namespace tlscope
