@@ -82,7 +82,8 @@ ChunkedDecoder::Line ChunkedDecoder::OnLine(std::string_view text, std::string_v
   }
   if (state_ == State::kTrailers) {
     if (text.empty()) return Line::kLast;
-    return IsFieldLine(role_, text) && out.AppendTrailer(with_end) ? Line::kTaken : Line::kBroken;
+    const bool fits = IsFold(text) || FieldNameLength(role_, text) != 0;
+    return fits && out.AppendTrailer(with_end) ? Line::kTaken : Line::kBroken;
   }
   const std::optional<std::uint64_t> size = ParseChunkSize(text);
   if (!size) return Line::kBroken;

@@ -50,13 +50,13 @@ bool HeadReader::ReadStartLine(std::string_view line) {
 
 bool HeadReader::ReadFieldLine(std::string_view bytes, std::size_t end) {
   const std::string_view line = bytes.substr(line_begin_, end - line_begin_);
-  if (line.front() == ' ' || line.front() == '\t') {
+  if (IsFold(line)) {
     value_end_ = end;
     return true;
   }
   CloseField(bytes);
-  if (!IsFieldLine(role_, line)) return false;
-  const std::size_t name = TokenLength(line);
+  const std::size_t name = FieldNameLength(role_, line);
+  if (name == 0) return false;
   field_kind_ = FramingFields::Classify(line.substr(0, name));
   if (field_kind_ == FramingFields::Kind::kOther) return true;
   value_begin_ = line_begin_ + line.find(':', name) + 1;

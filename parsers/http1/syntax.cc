@@ -36,15 +36,4 @@ bool IsKnownMethod(std::string_view method) {
   return std::find(std::begin(kMethods), std::end(kMethods), method) != std::end(kMethods);
 }
 
-bool IsFieldLine(Role role, std::string_view line) {
-  if (line.front() == ' ' || line.front() == '\t') return true;
-  std::size_t colon = TokenLength(line);
-  if (colon == 0) return false;
-  // RFC 9112 5.1: a server refuses whitespace before the colon, a proxy mends it in responses.
-  if (role == Role::kResponse) {
-    while (colon < line.size() && (line[colon] == ' ' || line[colon] == '\t')) ++colon;
-  }
-  return colon < line.size() && line[colon] == ':';
-}
-
 }  // namespace tlscope::http1

@@ -50,9 +50,22 @@ std::string_view NextListElement(std::string_view& list);
 /// Methods that are registered (IANA HTTP Method Registry) or widely used. Case matters.
 bool IsKnownMethod(std::string_view method);
 
-/// Whether a line that is not the first of a head, without its line end, is one that may stand in a
-/// head or in trailers: a field line or the folded rest of one (RFC 9112 5, 5.2). No start line is
-/// one, which is what keeps the search for the next message linear.
-bool IsFieldLine(Role role, std::string_view line);
+/// Whether a line begins with whitespace: the folded rest of the field line before it (RFC
+/// 9112 5.2).
+inline bool IsFold(std::string_view line) {
+  return !line.empty() && (line.front() == ' ' || line.front() == '\t');
+}
+
+/// The length of the name that a field line (RFC 9112 5), without its line end, begins with; 0 when
+/// it is none. No start line is one, which keeps the search for the next message linear.
+inline std::size_t FieldNameLength(Role role, std::string_view line) {
+  const std::size_t name = TokenLength(line);
+  std::size_t colon = name;
+  // RFC 9112 5.1: a server refuses whitespace before the colon, a proxy mends it in responses.
+  if (role == Role::kResponse) {
+    while (colon < line.size() && (line[colon] == ' ' || line[colon] == '\t')) ++colon;
+  }
+  return colon < line.size() && line[colon] == ':' ? name : 0;
+}
 
 }  // namespace tlscope::http1
