@@ -83,6 +83,10 @@ void ConnectionWorker::OnSslEnd(const std::array<std::uint64_t, 2>& bytes, std::
 }
 
 void ConnectionWorker::OnPause() {
+  for (DirectionStream& stream : streams_) stream.Pause();
+}
+
+void ConnectionWorker::OnStall() {
   for (DirectionStream& stream : streams_) stream.Flush();
 }
 

@@ -33,6 +33,9 @@ class ConnectionWorker {
   /// Nothing came for a tick: raw bytes are emitted.
   void OnPause();
 
+  /// Nothing came for so long that bytes of undecided protocol are emitted as raw ones.
+  void OnStall();
+
   /// Emits the rest of both directions. Nothing may follow.
   void Finish(StreamEnd end);
 
@@ -40,6 +43,9 @@ class ConnectionWorker {
 
   /// Whether OnPause would emit something.
   bool holds_raw() const { return streams_[0].holds_raw() || streams_[1].holds_raw(); }
+
+  /// Whether OnStall would.
+  bool undecided() const { return streams_[0].undecided() || streams_[1].undecided(); }
 
  private:
   class Port final : public MessageHandler {

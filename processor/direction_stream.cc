@@ -50,10 +50,12 @@ void DirectionStream::Gap(std::uint64_t bytes, std::uint64_t ktime_ns) {
   }
 }
 
+void DirectionStream::Pause() {
+  if (raw_) Flush();
+}
+
 void DirectionStream::Flush() {
-  // At the start a few bytes may wait for the rest of a start line however long it takes. A stream
-  // known to be raw owes them to whoever looks on.
-  if (raw_ && !undecided_.empty()) UndecidedToRaw();
+  if (!undecided_.empty()) UndecidedToRaw();
   if (parser_ != nullptr) parser_->Flush();
 }
 

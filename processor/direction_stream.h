@@ -55,14 +55,21 @@ class DirectionStream {
   /// `bytes` bytes (at least 1) are missing here.
   void Gap(std::uint64_t bytes, std::uint64_t ktime_ns);
 
-  /// The speaker paused: a raw stream's bytes are emitted.
+  /// The speaker paused: a raw stream's bytes are emitted. What may yet begin a known protocol
+  /// waits: a start line can come slowly.
+  void Pause();
+
+  /// The speaker has said what it had to say: undecided bytes are emitted too, as raw ones.
   void Flush();
 
   /// Emits the rest. Nothing may follow.
   void Finish(StreamEnd end);
 
-  /// Whether Flush would emit something.
+  /// Whether Pause would emit something.
   bool holds_raw() const;
+
+  /// Whether bytes wait for more to decide the protocol.
+  bool undecided() const { return !undecided_.empty(); }
 
  private:
   void Search(std::string_view bytes, std::uint64_t ktime_ns);

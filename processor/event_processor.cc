@@ -37,6 +37,7 @@ void EventProcessor::Tick(std::uint64_t ktime_ns) noexcept {
   }
   const std::uint64_t idle_ns = options_.tick_ns * options_.idle_ticks;
   while (WorkerTable::Slot* slot = workers_.Idle(ktime_ns, idle_ns)) End(*slot, StreamEnd::kIdle);
+  while (WorkerTable::Slot* slot = workers_.Stalled(ktime_ns, idle_ns)) slot->worker.OnStall();
 }
 
 void EventProcessor::Close(std::uint64_t ktime_ns) noexcept {

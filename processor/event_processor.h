@@ -19,14 +19,15 @@ namespace tlscope {
 
 /// What one processor may keep and how long it waits.
 struct ProcessorOptions {
-  ParserLimits limits;
+  ParserLimits limits = {};
   /// Bytes that all parsers of this processor may hold together.
   std::uint64_t budget_bytes = 256U << 20;
   /// Connections followed at once; at least 1. One more ends the least recently active one.
   std::size_t max_workers = 131072;
   /// Length of a tick: a raw stream that pauses for one is emitted.
   std::uint64_t tick_ns = 100'000'000;
-  /// Ticks without an event after which a connection of unknown socket is over.
+  /// Ticks without an event after which a connection of unknown socket is over, and bytes of a
+  /// protocol still undecided are raw.
   std::uint32_t idle_ticks = 10;
 };
 

@@ -39,8 +39,10 @@ void WorkerTable::Touch(Slot& slot, std::uint64_t ktime_ns) {
   }
   if (slot.worker.holds_raw()) {
     holding_raw_.PushBack(slot);
+  } else if (slot.worker.undecided()) {
+    undecided_.PushBack(slot);
   } else {
-    slot.ListHook<ByPause>::Unlink();
+    slot.ListHook<ByHolding>::Unlink();
   }
 }
 
@@ -71,7 +73,18 @@ WorkerTable::Slot* WorkerTable::Idle(std::uint64_t now_ns, std::uint64_t idle_ns
 
 WorkerTable::Slot* WorkerTable::Paused(std::uint64_t now_ns, std::uint64_t pause_ns) {
   Slot* const slot = FirstDue(holding_raw_, now_ns, pause_ns);
-  if (slot != nullptr) slot->ListHook<ByPause>::Unlink();
+  if (slot == nullptr) return nullptr;
+  if (slot->worker.undecided()) {
+    undecided_.PushBack(*slot);
+  } else {
+    slot->ListHook<ByHolding>::Unlink();
+  }
+  return slot;
+}
+
+WorkerTable::Slot* WorkerTable::Stalled(std::uint64_t now_ns, std::uint64_t stall_ns) {
+  Slot* const slot = FirstDue(undecided_, now_ns, stall_ns);
+  if (slot != nullptr) slot->ListHook<ByHolding>::Unlink();
   return slot;
 }
 

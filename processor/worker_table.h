@@ -17,12 +17,14 @@ namespace tlscope {
 /// what they hold. No operation walks more than what it returns. One thread.
 class WorkerTable {
   struct ByActivity {};
-  struct ByPause {};
+  struct ByHolding {};
   struct BySocket {};
 
  public:
   /// A worker and its places in the table. Stays where it is until erased.
-  class Slot : private ListHook<ByActivity>, private ListHook<ByPause>, private ListHook<BySocket> {
+  class Slot : private ListHook<ByActivity>,
+               private ListHook<ByHolding>,
+               private ListHook<BySocket> {
    public:
     Slot(const SSLDataEvent& first, const WorkerEnv& env) : worker(first, env), id_(first.ssl) {}
 
@@ -70,6 +72,9 @@ class WorkerTable {
   /// once per pause. Null when there is none.
   Slot* Paused(std::uint64_t now_ns, std::uint64_t pause_ns);
 
+  /// Likewise for one that is undecided.
+  Slot* Stalled(std::uint64_t now_ns, std::uint64_t stall_ns);
+
  private:
   // Both ids are chosen by others: the key keeps them from being chosen to collide.
   struct Hash {
@@ -82,10 +87,11 @@ class WorkerTable {
   static Slot* FirstDue(List& list, std::uint64_t now_ns, std::uint64_t wait_ns);
 
   using Activity = IntrusiveList<Slot, ByActivity>;
-  Activity unbound_;                          // socket unknown, by last event
-  Activity bound_;                            // socket known, likewise
-  IntrusiveList<Slot, ByPause> holding_raw_;  // likewise
-  Slot* latest_ = nullptr;                    // found last: pieces of one call come in a row
+  Activity unbound_;                            // socket unknown, by last event
+  Activity bound_;                              // socket known, likewise
+  IntrusiveList<Slot, ByHolding> holding_raw_;  // likewise
+  IntrusiveList<Slot, ByHolding> undecided_;    // likewise, and not holding raw bytes
+  Slot* latest_ = nullptr;                      // found last: pieces of one call come in a row
   std::unordered_map<SslId, Slot, Hash> slots_;
   std::unordered_map<SocketId, IntrusiveList<Slot, BySocket>, Hash> by_socket_;
 };
