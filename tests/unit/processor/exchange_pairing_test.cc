@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processor/exchange_pairing.h"
+
+#include <gtest/gtest.h>
+
+namespace tlscope {
+namespace {
+
+Message Request(std::uint64_t exchange, const std::string& target = "/") {
+  Message message;
+  message.parser = ParserType::kHttp1Request;
+  message.method = "GET";
+  message.target = target;
+  message.exchange = exchange;
+  return message;
+}
+
+Message Response(std::uint64_t exchange, std::uint16_t status = 200) {
+  Message message;
+  message.parser = ParserType::kHttp1Response;
+  message.status = status;
+  message.exchange = exchange;
+  return message;
+}
+
+class ExchangePairingTest : public ::testing::Test {
+ protected:
+  ByteBudget budget{1000};
+  ExchangePairing pairing{budget};
+};
+
+TEST_F(ExchangePairingTest, CompletesWithEitherHalfLast) {
+  EXPECT_FALSE(pairing.Take(Request(1)));
+  EXPECT_TRUE(pairing.Take(Response(1)));
+  EXPECT_FALSE(pairing.Take(Response(2, 413)));
+  const auto early = pairing.Take(Request(2));
+  ASSERT_TRUE(early);
+  EXPECT_EQ(early->status, 413);
+  EXPECT_EQ(early->method, "GET");
+}
+
+TEST_F(ExchangePairingTest, IgnoresUnpairedAndInterimMessages) {
+  EXPECT_FALSE(pairing.Take(Request(0)));
+  EXPECT_FALSE(pairing.Take(Response(0)));
+  EXPECT_FALSE(pairing.Take(Request(1)));
+  EXPECT_FALSE(pairing.Take(Response(1, 100)));
+  EXPECT_FALSE(pairing.Take(Response(1, 199)));
+  EXPECT_TRUE(pairing.Take(Response(1, 200)));
+}
+
+TEST_F(ExchangePairingTest, CompletesWithTheResponseThatSwitchesProtocols) {
+  EXPECT_FALSE(pairing.Take(Request(1)));
+  EXPECT_TRUE(pairing.Take(Response(1, 101)));
+}
+
+TEST_F(ExchangePairingTest, GivesUpTheOldestHalfWhenTooManyWait) {
+  for (std::uint64_t i = 1; i <= ExchangePairing::kMaxPending + 1; ++i) {
+    EXPECT_FALSE(pairing.Take(Request(i)));
+  }
+  EXPECT_EQ(pairing.lost(), 1U);
+  EXPECT_TRUE(pairing.Take(Response(2)));
+  EXPECT_TRUE(pairing.Take(Response(ExchangePairing::kMaxPending + 1)));
+  EXPECT_FALSE(pairing.Take(Response(1))) << "its request was given up";
+}
+
+TEST_F(ExchangePairingTest, AccountsForTargetsAndGoesWithoutWhenTheBudgetIsSpent) {
+  EXPECT_FALSE(pairing.Take(Request(1, std::string(600, 'a'))));
+  EXPECT_EQ(budget.used_bytes(), 600U);
+  EXPECT_FALSE(pairing.Take(Request(2, std::string(600, 'b'))));
+  EXPECT_EQ(budget.used_bytes(), 600U);
+  const auto second = pairing.Take(Response(2));
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->target, "");
+  EXPECT_EQ(second->method, "GET");
+  EXPECT_EQ(pairing.Take(Response(1))->target, std::string(600, 'a'));
+  EXPECT_EQ(budget.used_bytes(), 0U);
+}
+
+TEST_F(ExchangePairingTest, ShortensVeryLongTargets) {
+  ByteBudget large(1U << 20);
+  ExchangePairing roomy(large);
+  EXPECT_FALSE(roomy.Take(Request(1, std::string(100'000, 'a'))));
+  EXPECT_EQ(roomy.Take(Response(1))->target.size(), ExchangePairing::kMaxTarget);
+}
+
+TEST(ExchangePairingLifeTest, GivesBackWhatItHeldWhenItGoes) {
+  ByteBudget budget(1000);
+  {
+    ExchangePairing pairing(budget);
+    EXPECT_FALSE(pairing.Take(Request(1, "/target")));
+    EXPECT_NE(budget.used_bytes(), 0U);
+  }
+  EXPECT_EQ(budget.used_bytes(), 0U);
+}
+
+}  // namespace
+}  // namespace tlscope
