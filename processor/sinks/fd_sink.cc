@@ -128,6 +128,7 @@ void FdSink::Run() {
   Batch batch;
   while (TakeBatch(batch)) WriteBatch(batch);
   Drop(batch.entries, batch.next);
+  writer_.Close();
 }
 
 /// Adds what is queued to `batch`, waiting for it. False when nothing will come any more.

@@ -34,7 +34,7 @@ struct FdSinkOptions {
   /// Called on the writer thread, at most once per kind: `over` false, a block could not be
   /// written (disk full, I/O error) and later ones are tried; `over` true, nothing more can be
   /// written (the reader is gone) and pushes are refused from here on. Must not call Close.
-  std::function<void(int error_number, bool over)> on_failure;
+  std::function<void(int error_number, bool over)> on_failure = {};
 };
 
 /// Writes blocks to a file descriptor from a thread of its own, through a bounded queue. Blocks are

@@ -55,8 +55,10 @@ Result<FdWriter> FdWriter::Open(int fd) {
   return FdWriter(fd, -1, Mode::kGuarded);
 }
 
-FdWriter::~FdWriter() {
-  if (owned_fd_ >= 0) close(owned_fd_);
+FdWriter::~FdWriter() { Close(); }
+
+void FdWriter::Close() {
+  if (owned_fd_ >= 0) close(std::exchange(owned_fd_, -1));
 }
 
 FdWriter::FdWriter(FdWriter&& other) noexcept

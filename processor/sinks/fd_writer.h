@@ -32,6 +32,9 @@ class FdWriter {
   /// blocks.
   ssize_t Write(std::span<iovec> parts);
 
+  /// Lets go of what was opened again, so that the reader sees the end. Nothing may follow.
+  void Close();
+
   /// Waits until writing is worth a try, at most `timeout`.
   void Await(std::chrono::milliseconds timeout) const;
 
