@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processor/formats/text_format.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace tlscope {
+namespace {
+
+using namespace std::string_literals;
+
+// 2026-11-21T08:54:12.123456789Z, of which 100 s had passed since the system started.
+constexpr std::int64_t kOffset = 1'795'251'252'123'456'789 - 100'000'000'000;
+constexpr std::uint64_t kNow = 100'000'000'000;
+constexpr std::string_view kUuid = "sock:1234_1235_curl_5_1_x_0123456789abcdef";
+const std::string kTail = ", Time:2026-11-21T08:54:12.123456Z, UUID:" + std::string(kUuid);
+const std::string kOrigin = "PID:1234, Comm:curl, Src:127.0.0.1:54321, Dest:127.0.0.1:443" + kTail;
+
+ConnectionInfo Connection() {
+  ConnectionInfo info;
+  info.pid = 1234;
+  info.comm = "curl";
+  info.tuple.family = AddressFamily::kIpv4;
+  info.tuple.local = {{127, 0, 0, 1}, 54321};
+  info.tuple.remote = {{127, 0, 0, 1}, 443};
+  return info;
+}
+
+Message Request() {
+  Message message;
+  message.parser = ParserType::kHttp1Request;
+  message.head = "POST / HTTP/1.1\r\nHost: a\r\n\r\n";
+  message.body = "body";
+  message.first_ktime_ns = kNow;
+  return message;
+}
+
+Message Raw(std::string body) {
+  Message message;
+  message.body = std::move(body);
+  message.first_ktime_ns = kNow;
+  return message;
+}
+
+std::string Render(const Message& message, const ConnectionInfo& connection = Connection(),
+                   bool escape = false) {
+  TextFormat format({.realtime_offset_ns = kOffset, .escape_control = escape});
+  std::string out;
+  format.Append(MessageEvent{connection, DataType::kWrite, kUuid, message}, out);
+  return out;
+}
+
+/// What follows the header line.
+std::string RenderBytes(const Message& message, bool escape = false) {
+  const std::string text = Render(message, Connection(), escape);
+  return text.substr(text.find('\n') + 1);
+}
+
+TEST(TextFormatTest, WritesAHeaderLineAndTheMessageAsItIs) {
+  EXPECT_EQ(Render(Request()), kOrigin +
+                                   ", Name:HTTPRequest, Type:1, Length:32\n"
+                                   "POST / HTTP/1.1\r\nHost: a\r\n\r\nbody\n");
+}
+
+TEST(TextFormatTest, AppendsToWhatIsThere) {
+  TextFormat format({});
+  std::string out = "before";
+  format.Append(MessageEvent{Connection(), DataType::kRead, kUuid, Raw("x")}, out);
+  EXPECT_TRUE(out.starts_with("beforePID:"));
+}
+
+TEST(TextFormatTest, SaysWhatIsSpecialAboutAMessageInOrder) {
+  Message message = Request();
+  message.complete = false;
+  message.resynchronised = true;
+  message.gaps = {{2, 1234}, {4, 1}};
+  message.cut_bytes = 512;
+  EXPECT_EQ(Render(message), kOrigin +
+                                 ", Name:HTTPRequest, Type:1, Length:32, Incomplete:true, "
+                                 "Resynchronised:true, Lost:1235, Cut:512\n"
+                                 "POST / HTTP/1.1\r\nHost: a\r\n\r\nbo"
+                                 "\n[tlscope: 1234 bytes lost]\ndy"
+                                 "\n[tlscope: 1 bytes lost]\n"
+                                 "\n[tlscope: 512 bytes cut by --tsize]\n");
+}
+
+TEST(TextFormatTest, PutsTrailersAfterTheCutTheyFollow) {
+  Message message = Request();
+  message.trailers = "Sum: 1\r\n";
+  EXPECT_EQ(RenderBytes(message), message.head + "bodySum: 1\r\n\n");
+  message.cut_bytes = 3;
+  EXPECT_EQ(RenderBytes(message),
+            message.head + "body\n[tlscope: 3 bytes cut by --tsize]\nSum: 1\r\n\n");
+}
+
+TEST(TextFormatTest, ShowsAGapOfUnknownSizeAndOneOutOfPlace) {
+  Message message = Request();
+  message.gaps = {{1, 0}, {99, 7}, {0, 8}};
+  EXPECT_EQ(RenderBytes(message), message.head +
+                                      "b\n[tlscope: bytes lost]\n"
+                                      "ody\n[tlscope: 7 bytes lost]\n"
+                                      "\n[tlscope: 8 bytes lost]\n\n");
+}
+
+TEST(TextFormatTest, WritesIpv6InBracketsAndUnknownInWords) {
+  ConnectionInfo connection = Connection();
+  connection.tuple.family = AddressFamily::kIpv6;
+  connection.tuple.local = {{0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0a}, 5};
+  connection.tuple.remote = {{}, 65535};
+  connection.tuple.remote.address[15] = 1;
+  EXPECT_TRUE(Render(Request(), connection)
+                  .starts_with("PID:1234, Comm:curl, Src:[2001:db8::a]:5, Dest:[::1]:65535, "));
+  connection.tuple = {};
+  EXPECT_TRUE(Render(Request(), connection)
+                  .starts_with("PID:1234, Comm:curl, Src:unknown, Dest:unknown" + kTail));
+}
+
+TEST(TextFormatTest, CutsNothingAtANul) {
+  Message message = Request();
+  message.body = "a\0b"s;
+  EXPECT_EQ(RenderBytes(message), message.head + "a\0b\n"s);
+}
+
+TEST(TextFormatTest, WritesPrintableBytesOfNoProtocolAsText) {
+  EXPECT_EQ(Render(Raw("EHLO\tme\r\n\xc3\xa9")),
+            kOrigin + ", Name:DefaultParser, Type:0, Length:11\nEHLO\tme\r\n\xc3\xa9\n");
+}
+
+TEST(TextFormatTest, DumpsOtherBytesOfNoProtocol) {
+  Message message = Raw("0123456789abcdef\x00\xff|~"s);
+  EXPECT_EQ(Render(message),
+            kOrigin +
+                ", Name:DefaultParser, Type:0, Length:20\n"
+                "00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  |0123456789abcdef|\n"
+                "00000010  00 ff 7c 7e                                       |..|~|\n");
+  message.gaps = {{18, 5}};
+  EXPECT_EQ(RenderBytes(message),
+            "00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  |0123456789abcdef|\n"
+            "00000010  00 ff                                             |..|"
+            "\n[tlscope: 5 bytes lost]\n"
+            "00000012  7c 7e                                             ||~|\n");
+}
+
+TEST(TextFormatTest, EscapesWhatCouldActOnATerminalOnlyWhenAsked) {
+  Message message = Request();
+  message.head = "GET /\x1b[2J HTTP/1.1\r\n\r\n";
+  message.body = "\xc2\x9b\x9b\x7f\rx\r\n\t\xc3\xa9\xff\0."s;
+  EXPECT_EQ(RenderBytes(message), message.head + message.body + "\n");
+  EXPECT_EQ(RenderBytes(message, true),
+            "GET /\\x1b[2J HTTP/1.1\r\n\r\n"
+            "\\xc2\\x9b\\x9b\\x7f\\x0dx\r\n\t\xc3\xa9\\xff\\x00.\n");
+}
+
+TEST(TextFormatTest, WritesOneLineForALoss) {
+  TextFormat format({.realtime_offset_ns = kOffset});
+  std::string out;
+  format.Append(LossEvent{Connection(), DataType::kRead, kUuid, 4096, kNow}, out);
+  EXPECT_EQ(out, kOrigin + ", Name:Lost, Type:0, Length:0, Lost:4096\n");
+}
+
+TEST(TextFormatTest, WritesNothingForExchangesAndConnections) {
+  TextFormat format({});
+  std::string out;
+  const ConnDataEvent event;
+  format.Append(ConnectionEvent{event}, out);
+  format.Append(ExchangeEvent{Connection(), "GET", "/", 200, 0, 0, 0, 0, 0}, out);
+  format.Append(LibraryEvent{"/lib", ""}, out);
+  EXPECT_EQ(out, "");
+}
+
+}  // namespace
+}  // namespace tlscope
