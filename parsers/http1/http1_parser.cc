@@ -100,6 +100,8 @@ void Http1Parser::SettlePending() {
   if (pending_.empty()) return;
   // No room to wait for the rest of a head or line: as if it were none. The counts say so.
   const std::string bytes = std::exchange(pending_, {});
+  position_ = 0;
+  fresh_from_ = bytes.size();
   if (state_ == State::kChunked) EmitIncomplete();
   Resynchronise();
   Skip(bytes);

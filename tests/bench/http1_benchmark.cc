@@ -105,33 +105,25 @@ void ParseRequest(benchmark::State& state, const std::string& message) {
   Report(state, message.size());
 }
 
-void Register(const std::string& name, const std::string& message) {
-  benchmark::RegisterBenchmark(("parse/" + name).c_str(), ParseMessage, message);
-  benchmark::RegisterBenchmark(("memcpy/" + name).c_str(), CopyMessage, message);
+std::string RequestMessage(std::size_t head_bytes) {
+  return HeadOf("GET /index.html HTTP/1.1\r\nHost: a.example\r\n", head_bytes);
 }
 
-void RegisterAll() {
-  for (const std::size_t head : {100U, 700U, 4000U}) {
-    const std::string request = HeadOf("GET /index.html HTTP/1.1\r\nHost: a.example\r\n", head);
-    benchmark::RegisterBenchmark(("request/head_" + std::to_string(head)).c_str(), ParseRequest,
-                                 request);
-    Register("head_" + std::to_string(head), LengthMessage(head, 0));
-  }
-  Register("head_100_body_100", LengthMessage(100, 100));
-  Register("length_16KiB", LengthMessage(200, 16U << 10));
-  Register("length_1MiB", LengthMessage(200, 1U << 20));
-  Register("chunked_16KiB", ChunkedMessage(200, 16U << 10));
-  Register("chunked_1MiB", ChunkedMessage(200, 1U << 20));
-}
+#define TLSCOPE_BENCHMARK(name, message)          \
+  BENCHMARK_CAPTURE(ParseMessage, name, message); \
+  BENCHMARK_CAPTURE(CopyMessage, name, message)
+
+BENCHMARK_CAPTURE(ParseRequest, head_100, RequestMessage(100));
+BENCHMARK_CAPTURE(ParseRequest, head_700, RequestMessage(700));
+BENCHMARK_CAPTURE(ParseRequest, head_4000, RequestMessage(4000));
+TLSCOPE_BENCHMARK(head_100, LengthMessage(100, 0));
+TLSCOPE_BENCHMARK(head_700, LengthMessage(700, 0));
+TLSCOPE_BENCHMARK(head_4000, LengthMessage(4000, 0));
+TLSCOPE_BENCHMARK(head_100_body_100, LengthMessage(100, 100));
+TLSCOPE_BENCHMARK(length_16KiB, LengthMessage(200, 16U << 10));
+TLSCOPE_BENCHMARK(length_1MiB, LengthMessage(200, 1U << 20));
+TLSCOPE_BENCHMARK(chunked_16KiB, ChunkedMessage(200, 16U << 10));
+TLSCOPE_BENCHMARK(chunked_1MiB, ChunkedMessage(200, 1U << 20));
 
 }  // namespace
 }  // namespace tlscope
-
-int main(int argc, char** argv) {
-  tlscope::RegisterAll();
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-  return 0;
-}

@@ -42,8 +42,8 @@ class Recorder final : public tlscope::MessageHandler {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
-  tlscope::ByteBudget budget(1024U * data[0]);
-  tlscope::ParserContext context{{.body_bytes = 256U * data[1]}, budget, {}};
+  tlscope::ByteBudget budget(std::uint64_t{1024} * data[0]);
+  tlscope::ParserContext context{{.body_bytes = std::uint64_t{256} * data[1]}, budget, {}};
   Recorder out;
   std::string fed;
   std::uint64_t given = 0;

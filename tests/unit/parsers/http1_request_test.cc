@@ -143,7 +143,7 @@ TEST(Http1RequestTest, ShowsAHeadLongerThanTheLimitAsUnknownAndGoesOnAfterIt) {
 }
 
 TEST(Http1RequestTest, RefusesANulInAHead) {
-  const std::string bytes("GET / HTTP/1.1\r\nA: b\0c\r\n\r\n", 27);
+  const std::string bytes("GET / HTTP/1.1\r\nA: b\0c\r\n\r\n", 26);
   ExpectForEverySplit({Role::kRequest, bytes, {}, StreamEnd::kIdle, {}},
                       {{Unknown(bytes)}, false, {}});
 }
