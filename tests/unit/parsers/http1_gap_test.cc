@@ -36,6 +36,11 @@ TEST(Http1GapTest, StaysInStepWhenABodysLastBytesAreLost) {
             (Messages{WithGap(Response(0, 200, kOk, "abc"), 3, 7), Response(0, 204, kEmpty)}));
 }
 
+TEST(Http1GapTest, JumpsInABodyThatBeginsLikeAStatusLine) {
+  EXPECT_EQ(ParseAroundGap(std::string(kOk) + "HTTP", 4, std::string("ij") + kEmpty),
+            (Messages{WithGap(Response(0, 200, kOk, "HTTPij"), 4, 4), Response(0, 204, kEmpty)}));
+}
+
 TEST(Http1GapTest, ResynchronisesWhenTheGapReachesBeyondTheBody) {
   EXPECT_EQ(ParseAroundGap(std::string(kOk) + "abc", 20, std::string("-Type: x\r\n\r\n") + kEmpty),
             (Messages{WithGap(Response(0, 200, kOk, "abc"), 3, 7), Unknown("-Type: x\r\n\r\n"),

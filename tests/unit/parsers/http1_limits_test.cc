@@ -52,6 +52,24 @@ TEST(Http1LimitsTest, CountsAHeadThatTheBudgetHasNoRoomFor) {
   EXPECT_EQ(connection.budget.used_bytes(), 0U);
 }
 
+TEST(Http1LimitsTest, CountsAPartialHeadThatTheBudgetHasNoRoomFor) {
+  Connection connection({}, 10);
+  connection.response.Feed("HTTP/1.1 204 No", kKtime);
+  connection.response.Feed(" Content\r\n\r\n", kKtime);
+  connection.response.Finish(StreamEnd::kClosed);
+  EXPECT_EQ(connection.responses.messages, Messages{WithCut(Unknown(""), 27)});
+}
+
+TEST(Http1LimitsTest, GivesUpAChunkedBodyWhoseLineTheBudgetHasNoRoomFor) {
+  const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  Connection connection({}, head.size());
+  connection.response.Feed(head + "10;a", kKtime);
+  EXPECT_EQ(connection.responses.messages, Messages{Incomplete(Response(0, 200, head))});
+  connection.response.Finish(StreamEnd::kClosed);
+  ASSERT_EQ(connection.responses.messages.size(), 2U);
+  EXPECT_EQ(connection.responses.messages[1], Unknown("10;a"));
+}
+
 TEST(Http1LimitsTest, AHostileContentLengthTakesNoMemory) {
   Connection connection;
   connection.response.Feed("HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551615\r\n\r\nabc",

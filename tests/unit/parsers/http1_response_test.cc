@@ -58,6 +58,14 @@ TEST(Http1ResponseTest, AResponseToAnUnseenHeadDoesNotSwallowTheNext) {
                        {}});
 }
 
+TEST(Http1ResponseTest, ABodyThatBeginsLikeAStatusLineIsOne) {
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n";
+  ExpectForEverySplit({Role::kResponse, head + "HTTP/1.", {}, StreamEnd::kIdle, {}},
+                      {{Response(0, 200, head, "HTTP/1.")}, false, {}});
+  ExpectForEverySplit({Role::kResponse, head + "HTTP/", {}, StreamEnd::kIdle, {}},
+                      {{Incomplete(Response(0, 200, head, "HTTP/"))}, false, {}});
+}
+
 TEST(Http1ResponseTest, EndsABodyWithoutLengthAtTheClose) {
   const std::string head = "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n";
   const std::string body = "everything up\r\n\r\nto the end";

@@ -78,6 +78,21 @@ TEST(Http1UpgradeTest, TheRequestDirectionFinishesItsBodyFirst) {
   EXPECT_EQ(connection.requests.messages[0].body, "abcd");
 }
 
+TEST(Http1UpgradeTest, EmitsWhatCameTooEarlyWhenPartOfItIsNotThere) {
+  ParserLimits limits;
+  limits.body_bytes = 2;
+  Connection connection(limits);
+  connection.request.Feed(kConnect, kKtime);
+  connection.request.Feed("\x16\x03\x01", kKtime);
+  connection.response.Feed("HTTP/1.1 200 OK\r\n\r\n", kKtime);
+  EXPECT_EQ(connection.request.Feed("x", kKtime), ParseStatus::kUpgrade);
+  EXPECT_EQ(connection.request.TakeRest(), "x");
+  ASSERT_EQ(connection.requests.messages.size(), 2U);
+  EXPECT_EQ(connection.requests.messages[1], WithCut(Unknown("\x16\x03"), 1));
+  connection.request.Finish(StreamEnd::kClosed);
+  EXPECT_EQ(connection.requests.messages.size(), 2U);
+}
+
 TEST(Http1UpgradeTest, AGapAfterTheUpgradeIsTheNextParsers) {
   Connection connection;
   connection.request.Feed(kConnect, kKtime);

@@ -23,6 +23,7 @@ TEST(ParserRegistryTest, KnowsRequestsByMethodAndTarget) {
   EXPECT_EQ(Detected("GET http://a.org/ HTTP/1.0\r\n"), "HTTPRequest");
   EXPECT_EQ(Detected("FROBNICATE /x HTTP/1.1\r\n"), "HTTPRequest");
   EXPECT_EQ(Detected("\r\nGET /"), "HTTPRequest");
+  EXPECT_EQ(Detected("\n\nGET /"), "HTTPRequest");
 }
 
 TEST(ParserRegistryTest, AsksForMoreWhereItMayStillBeARequest) {
