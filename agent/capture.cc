@@ -73,6 +73,7 @@ ProbeOptions ProbeOptionsOf(const CaptureOptions& options) {
   probes.max_payload_bytes = options.max_payload_bytes;
   probes.ring_bytes = RingBytes(options);
   probes.btf_path = options.btf_path;
+  probes.attach_mode = options.attach_public ? AttachMode::kPublic : AttachMode::kAuto;
   return probes;
 }
 
@@ -88,9 +89,10 @@ FdSinkOptions StdoutOptions(const StopSignal& stop) {
   FdSinkOptions sink;
   sink.on_failure = [&stop](int error, bool over) {
     if (!over)
-      spdlog::warn("warning: cannot write to standard output: {}; messages are dropped until it "
-                   "works again",
-                   std::generic_category().message(error));
+      spdlog::warn(
+          "warning: cannot write to standard output: {}; messages are dropped until it "
+          "works again",
+          std::generic_category().message(error));
     if (over) stop.Raise();
   };
   return sink;
@@ -208,7 +210,7 @@ Result<void> RunCapture(const CaptureOptions& options) {
   (*pipeline)->Start();
 
   LibraryAttacher libraries(**probes, (*pipeline)->bus());
-  const auto attached = AttachLibraries(options, libraries);
+  auto attached = AttachLibraries(options, libraries);
   if (attached) {
     spdlog::info("ready: attached to {} {}; stop with Ctrl-C", libraries.attached(),
                  libraries.attached() == 1 ? "library" : "libraries");

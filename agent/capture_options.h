@@ -9,14 +9,15 @@ namespace tlscope {
 
 /// What `tlscope capture` was asked to do.
 struct CaptureOptions {
-  std::vector<std::uint32_t> pids;  ///< empty: every process
-  std::vector<std::uint32_t> uids;  ///< empty: every user
-  std::vector<std::string> comms;   ///< empty: every name; at most 15 bytes each
-  std::vector<std::string> libraries;  ///< files to attach to besides those found
+  std::vector<std::uint32_t> pids;             ///< empty: every process
+  std::vector<std::uint32_t> uids;             ///< empty: every user
+  std::vector<std::string> comms;              ///< empty: every name; at most 15 bytes each
+  std::vector<std::string> libraries;          ///< files to attach to besides those found
   std::uint64_t max_payload_bytes = 1U << 20;  ///< captured of one SSL call; 0: all
   std::uint64_t message_bytes = 16U << 20;     ///< kept of one message's body
   std::uint32_t ring_mib = 32;                 ///< of the ring, 1 to 1024; rounded up to 2^n
   std::string btf_path;                        ///< empty: the kernel's own
+  bool attach_public = false;                  ///< probe the public functions only
   bool wait_for_library = false;               ///< go on when the host has no libssl yet
   bool quiet = false;                          ///< warnings and errors only
   bool verbose = false;                        ///< what libbpf has to say, too

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <map>
 #include <string>
 
 #include "agent/capture.h"
@@ -80,6 +81,13 @@ void AddCapture(CLI::App& app, CaptureOptions& options) {
       ->capture_default_str();
   capture->add_option("--btf", options.btf_path, "Read the kernel's types from this file")
       ->check(CLI::ExistingFile);
+  capture
+      ->add_option("--attach", options.attach_public,
+                   "Where to probe a library: auto, the cheapest certain place, or public, the "
+                   "public functions")
+      ->transform(
+          CLI::CheckedTransformer(std::map<std::string, bool>{{"auto", false}, {"public", true}}))
+      ->default_str("auto");
   static std::string format = "text";
   static std::string target = "-";
   capture->add_option("--format", format, "Format on standard output")

@@ -75,4 +75,14 @@ Result<FunctionOffsets> FindFunctions(const std::string& path,
   return found;
 }
 
+std::vector<std::uint8_t> ReadCode(const std::string& path, std::uint64_t offset,
+                                   std::size_t size) {
+  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::vector<std::uint8_t> code(size);
+  const ssize_t got =
+      file ? pread(file.get(), code.data(), size, static_cast<off_t>(offset)) : ssize_t{0};
+  code.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  return code;
+}
+
 }  // namespace tlscope

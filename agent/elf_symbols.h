@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "processor/result.h"
 
@@ -19,5 +20,8 @@ using FunctionOffsets = std::unordered_map<std::string_view, std::uint64_t>;
 /// cannot be opened. The file may be hostile; nothing it says is trusted beyond its own size.
 Result<FunctionOffsets> FindFunctions(const std::string& path,
                                       std::span<const std::string_view> names);
+
+/// Up to `size` bytes of the file from `offset` on; fewer at its end, none when it cannot be read.
+std::vector<std::uint8_t> ReadCode(const std::string& path, std::uint64_t offset, std::size_t size);
 
 }  // namespace tlscope

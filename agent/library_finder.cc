@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/library_finder.h"
 
-#include <dirent.h>
 #include <glob.h>
 #include <unistd.h>
 
 #include <charconv>
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <optional>
 #include <system_error>
 
 namespace tlscope {
 namespace {
-
-struct CloseDir {
-  void operator()(DIR* dir) const noexcept { closedir(dir); }
-};
 
 std::optional<std::uint32_t> ParsePid(std::string_view name) {
   std::uint32_t pid = 0;
@@ -68,14 +62,15 @@ void AddMappedLibraries(std::uint32_t pid, std::vector<std::string>& found) {
 
 // Where a libssl lies before anybody maps it, so that the first process to do so is not missed.
 constexpr const char* kSystemPatterns[] = {
-    "/usr/lib/*/libssl.so*", "/usr/lib/libssl.so*",       "/usr/lib64/libssl.so*",
-    "/lib/*/libssl.so*",     "/usr/local/lib/libssl.so*", "/usr/local/lib64/libssl.so*",
+    "/usr/lib/*/libssl.so*",       "/usr/lib/libssl.so*",       "/usr/lib64/libssl.so*",
+    "/lib/*/libssl.so*",           "/usr/local/lib/libssl.so*", "/usr/local/lib64/libssl.so*",
     "/usr/local/*/lib/libssl.so*",
 };
 
 void AddSystemLibraries(std::vector<std::string>& found) {
   for (const char* pattern : kSystemPatterns) {
     glob_t matches{};
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): only its tilde expansion is, and there is no tilde.
     if (glob(pattern, 0, nullptr, &matches) == 0) {
       for (std::size_t i = 0; i < matches.gl_pathc; ++i) {
         std::error_code error;  // a dangling link is no library
@@ -101,9 +96,10 @@ std::vector<std::string> PathsToMappedFile(std::uint32_t pid, std::string_view p
 std::vector<std::string> FindLibraries() {
   std::vector<std::string> found;
   AddSystemLibraries(found);
-  const std::unique_ptr<DIR, CloseDir> proc(opendir("/proc"));
-  while (const dirent* entry = proc ? readdir(proc.get()) : nullptr) {
-    if (const auto pid = ParsePid(entry->d_name)) AddMappedLibraries(*pid, found);
+  std::error_code error;  // a host without /proc has no processes to show
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    if (const auto pid = ParsePid(entry.path().filename().native()))
+      AddMappedLibraries(*pid, found);
   }
   return found;
 }

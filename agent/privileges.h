@@ -12,7 +12,8 @@ namespace tlscope {
 /// those that are missing.
 Result<void> CheckPrivileges();
 
-/// Whether the kernel describes its types, in itself or in the file `btf_path`. kUnsupported if not.
+/// Whether the kernel describes its types, in itself or in the file `btf_path`. kUnsupported if
+/// not.
 Result<void> CheckKernelTypes(const std::string& btf_path);
 
 }  // namespace tlscope

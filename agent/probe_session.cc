@@ -14,17 +14,18 @@
 #include <cstring>
 #include <string_view>
 
+#include "agent/attach_point.h"
 #include "agent/elf_symbols.h"
 
 namespace tlscope {
 namespace {
 
-/// One function of the library and the program that runs there.
+/// A place in a library and the program that runs there.
 struct Hook {
-  std::string_view function;
+  std::string_view function;  ///< whose calls it sees
+  std::uint64_t offset;       ///< in the file
   bpf_program* program;
   bool at_return;
-  bool carries_data;
 };
 
 int LogLibbpf(libbpf_print_level level, const char* format, va_list arguments) {
@@ -62,8 +63,7 @@ Result<SkeletonPtr> OpenSkeleton(const ProbeOptions& options) {
 template <class Key>
 Result<void> AddKey(const bpf_map* map, const Key& key, const char* what) {
   const std::uint8_t present = 1;
-  const int result =
-      bpf_map__update_elem(map, &key, sizeof key, &present, sizeof present, BPF_ANY);
+  const int result = bpf_map__update_elem(map, &key, sizeof key, &present, sizeof present, BPF_ANY);
   if (result == 0) return {};
   return Fail(Errc::kUsage, -result, std::string("store the ") + what + " filter",
               "at most 1024 values of a kind are taken");
@@ -84,26 +84,85 @@ Result<void> FillFilters(const tlscope_bpf& skeleton, const ProbeOptions& option
   return {};
 }
 
-std::vector<Hook> HooksOf(const tlscope_bpf& skeleton, bool has_loop) {
-  const auto& programs = skeleton.progs;
-  bpf_program* const io_exit = has_loop ? programs.ssl_io_exit : programs.ssl_io_exit_old;
-  // The entry before its return: a return whose entry was not seen would be counted as a loss.
-  return {
-      {"SSL_read", programs.read_enter, false, true},
-      {"SSL_read", io_exit, true, true},
-      {"SSL_write", programs.write_enter, false, true},
-      {"SSL_write", io_exit, true, true},
-      {"SSL_read_ex", programs.read_ex_enter, false, true},
-      {"SSL_read_ex", io_exit, true, true},
-      {"SSL_write_ex", programs.write_ex_enter, false, true},
-      {"SSL_write_ex", io_exit, true, true},
-      {"SSL_set_fd", programs.set_fd_enter, false, false},
-      {"SSL_set_rfd", programs.set_rfd_enter, false, false},
-      {"SSL_set_wfd", programs.set_wfd_enter, false, false},
-      {"SSL_up_ref", programs.up_ref_enter, false, false},
-      {"SSL_free", programs.free_enter, false, false},
-  };
-}
+constexpr std::string_view kFunctions[] = {
+    "SSL_read",    "SSL_write",   "SSL_read_ex", "SSL_write_ex", "SSL_set_fd",
+    "SSL_set_rfd", "SSL_set_wfd", "SSL_up_ref",  "SSL_free",
+};
+
+/// One direction: the public functions that move data, and the programs for their entries.
+struct DataFunctions {
+  std::string_view plain;
+  std::string_view ex;
+  bpf_program* plain_enter;
+  bpf_program* ex_enter;
+};
+
+// Where the functions of one library are to be probed, the cheapest way that is certain.
+class HookPlan {
+ public:
+  HookPlan(const tlscope_bpf& skeleton, bool has_loop, AttachMode mode, const std::string& path,
+           const FunctionOffsets& functions)
+      : programs_(skeleton.progs),
+        io_exit_(has_loop ? programs_.ssl_io_exit : programs_.ssl_io_exit_old),
+        mode_(mode),
+        path_(path),
+        functions_(functions) {
+    AddData({"SSL_read", "SSL_read_ex", programs_.read_enter, programs_.read_ex_enter});
+    AddData({"SSL_write", "SSL_write_ex", programs_.write_enter, programs_.write_ex_enter});
+    carries_data_ = !hooks_.empty();
+    AddPublic("SSL_set_fd", programs_.set_fd_enter);
+    AddPublic("SSL_set_rfd", programs_.set_rfd_enter);
+    AddPublic("SSL_set_wfd", programs_.set_wfd_enter);
+    AddPublic("SSL_up_ref", programs_.up_ref_enter);
+    AddPublic("SSL_free", programs_.free_enter);
+  }
+
+  const std::vector<Hook>& hooks() const { return hooks_; }
+  bool carries_data() const { return carries_data_; }
+
+ private:
+  void AddData(const DataFunctions& direction) {
+    if (mode_ == AttachMode::kAuto && AddInner(direction)) return;
+    if (AddPublic(direction.plain, direction.plain_enter)) AddReturn(direction.plain);
+    if (AddPublic(direction.ex, direction.ex_enter)) AddReturn(direction.ex);
+  }
+
+  bool AddInner(const DataFunctions& direction) {
+    const auto plain = functions_.find(direction.plain);
+    const auto ex = functions_.find(direction.ex);
+    if (plain == functions_.end() || ex == functions_.end()) return false;
+    const auto plain_code = ReadCode(path_, plain->second, kPrologueBytes);
+    const auto ex_code = ReadCode(path_, ex->second, kPrologueBytes);
+    const auto inner = FindInnerFunction({plain->second, plain_code}, {ex->second, ex_code});
+    if (!inner) return false;
+    const auto inner_code = ReadCode(path_, *inner, kPrologueBytes);
+    const std::uint64_t offset = *inner + CheapEntry(inner_code);
+    if (!IsEmulated(std::span(inner_code).subspan(offset - *inner))) return false;
+    hooks_.push_back({direction.plain, offset, direction.ex_enter, false});
+    hooks_.push_back({direction.plain, offset, io_exit_, true});
+    return true;
+  }
+
+  bool AddPublic(std::string_view function, bpf_program* program) {
+    const auto found = functions_.find(function);
+    if (found == functions_.end()) return false;
+    hooks_.push_back({function, found->second, program, false});
+    return true;
+  }
+
+  // The entry comes before its return: a return whose entry was not seen counts as a loss.
+  void AddReturn(std::string_view function) {
+    hooks_.push_back({function, functions_.at(function), io_exit_, true});
+  }
+
+  const decltype(tlscope_bpf::progs)& programs_;
+  bpf_program* io_exit_;
+  AttachMode mode_;
+  const std::string& path_;
+  const FunctionOffsets& functions_;
+  std::vector<Hook> hooks_;
+  bool carries_data_ = false;
+};
 
 }  // namespace
 
@@ -134,6 +193,7 @@ Result<std::unique_ptr<ProbeSession>> ProbeSession::Open(const ProbeOptions& opt
 
     std::unique_ptr<ProbeSession> session(new ProbeSession(std::move(*skeleton)));
     session->has_loop_ = has_loop;
+    session->attach_mode_ = options.attach_mode;
     if (!nested_calls)
       session->shortcomings_.emplace_back(
           "this kernel has no sock_send_length tracepoint (6.3 or newer): only connections set up "
@@ -166,33 +226,27 @@ Result<void> ProbeSession::AttachSystemPrograms() {
 }
 
 Result<void> ProbeSession::AttachLibrary(const std::string& path) {
-  const std::vector<Hook> hooks = HooksOf(*skeleton_, has_loop_);
-  std::vector<std::string_view> names;
-  for (const Hook& hook : hooks) names.push_back(hook.function);
-  const auto functions = FindFunctions(path, names);
+  const auto functions = FindFunctions(path, kFunctions);
   if (!functions) return tl::make_unexpected(functions.error());
-  if (std::none_of(hooks.begin(), hooks.end(), [&](const Hook& hook) {
-        return hook.carries_data && functions->contains(hook.function);
-      }))
+  const HookPlan plan(*skeleton_, has_loop_, attach_mode_, path, *functions);
+  if (!plan.carries_data())
     return Fail(Errc::kNotFound, 0, "find SSL_read or SSL_write in " + path,
                 "it is no OpenSSL library");
 
   std::vector<LinkPtr> links;
-  for (const Hook& hook : hooks) {
-    const auto function = functions->find(hook.function);
-    if (function == functions->end()) continue;
+  for (const Hook& hook : plan.hooks()) {
     bpf_uprobe_opts uprobe{};
     uprobe.sz = sizeof uprobe;
     uprobe.retprobe = hook.at_return;
-    LinkPtr link(bpf_program__attach_uprobe_opts(hook.program, -1, path.c_str(), function->second,
-                                                 &uprobe));
+    LinkPtr link(
+        bpf_program__attach_uprobe_opts(hook.program, -1, path.c_str(), hook.offset, &uprobe));
     if (!link) {
       const int error = errno;
-      return Fail(Errc::kSystem, error,
-                  "attach " + std::string(hook.function) + " in " + path,
-                  error == EINVAL ? "another tool holds a probe there with a different reference "
-                                    "counter: stop it"
-                                  : "");
+      return Fail(Errc::kSystem, error, "attach " + std::string(hook.function) + " in " + path,
+                  error == EINVAL
+                      ? "another tool may hold a probe there with a different reference "
+                        "counter: stop it, or use --attach=public"
+                      : "");
     }
     links.push_back(std::move(link));
   }
@@ -214,8 +268,8 @@ Result<KernelCounters> ProbeSession::ReadCounters() const {
   std::vector<tlscope_counter_row> rows(static_cast<std::size_t>(cpus));
   KernelCounters sums{};
   for (std::uint32_t key = 0; key < TLSCOPE_COUNTERS; ++key) {
-    const int result = bpf_map__lookup_elem(skeleton_->maps.counters, &key, sizeof key,
-                                            rows.data(), rows.size() * sizeof rows[0], 0);
+    const int result = bpf_map__lookup_elem(skeleton_->maps.counters, &key, sizeof key, rows.data(),
+                                            rows.size() * sizeof rows[0], 0);
     if (result != 0) return Fail(Errc::kSystem, -result, "read the kernel's counters");
     for (const tlscope_counter_row& row : rows) {
       sums[key].events += row.events;

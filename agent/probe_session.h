@@ -30,6 +30,12 @@ void DestroySkeleton(tlscope_bpf* skeleton);
 using LinkPtr = std::unique_ptr<bpf_link, Deleter<DestroyLink>>;
 using SkeletonPtr = std::unique_ptr<tlscope_bpf, Deleter<DestroySkeleton>>;
 
+/// Where the probes of a library go.
+enum class AttachMode : std::uint8_t {
+  kAuto,    ///< the cheapest place that certainly sees the same calls
+  kPublic,  ///< the public functions
+};
+
 /// How the programs are set up before they are loaded.
 struct ProbeOptions {
   std::vector<std::uint32_t> pids;
@@ -38,6 +44,7 @@ struct ProbeOptions {
   std::uint64_t max_payload_bytes = 1U << 20;
   std::uint64_t ring_bytes = 32U << 20;  ///< a power of two, at least the page size
   std::string btf_path;
+  AttachMode attach_mode = AttachMode::kAuto;
 };
 
 /// The counters of the kernel side, summed over the CPUs; indexed by enum tlscope_counter.
@@ -78,6 +85,7 @@ class ProbeSession {
   SkeletonPtr skeleton_;
   std::vector<LinkPtr> links_;
   bool has_loop_ = true;
+  AttachMode attach_mode_ = AttachMode::kAuto;
   std::vector<std::string> shortcomings_;
 };
 

@@ -32,8 +32,8 @@ void FreeRing(ring_buffer* ring) { ring_buffer__free(ring); }
 Result<std::unique_ptr<RingReader>> RingReader::Open(const ProbeSession& probes,
                                                      std::uint64_t ring_bytes, OnRecord on_record,
                                                      OnPause on_pause) {
-  std::unique_ptr<RingReader> reader(new RingReader(probes.wake_mark(), ring_bytes,
-                                                    std::move(on_record), std::move(on_pause)));
+  std::unique_ptr<RingReader> reader(
+      new RingReader(probes.wake_mark(), ring_bytes, std::move(on_record), std::move(on_pause)));
   reader->ring_.reset(ring_buffer__new(probes.ring_fd(), HandleRecord, reader.get(), nullptr));
   if (!reader->ring_) return Fail(Errc::kSystem, errno, "map the ring buffer");
   return reader;

@@ -15,8 +15,8 @@ std::string MessagesByType(const ProcessorStats& processor) {
   for (std::size_t type = processor.messages.size(); type-- > 0;) {
     if (processor.messages[type] == 0) continue;
     if (!text.empty()) text += ", ";
-    text += fmt::format("{} {}", ParserName(static_cast<ParserType>(type)),
-                        processor.messages[type]);
+    text +=
+        fmt::format("{} {}", ParserName(static_cast<ParserType>(type)), processor.messages[type]);
   }
   return text.empty() ? "none" : text;
 }
@@ -29,10 +29,10 @@ void PrintSummary(const KernelCounters& kernel, const ProcessorStats& processor,
   spdlog::info("events seen: {} ({} bytes)", row(TLSCOPE_COUNT_SEEN).events,
                row(TLSCOPE_COUNT_SEEN).bytes);
   spdlog::info("delivered: {} records ({} bytes)", processor.data_events, processor.data_bytes);
-  spdlog::info("messages: {} ({})",
-               std::accumulate(processor.messages.begin(), processor.messages.end(),
-                               std::uint64_t{0}),
-               MessagesByType(processor));
+  spdlog::info(
+      "messages: {} ({})",
+      std::accumulate(processor.messages.begin(), processor.messages.end(), std::uint64_t{0}),
+      MessagesByType(processor));
   spdlog::info(
       "lost: ring full {} ({} bytes), map full {} ({} bytes), unreadable memory {} ({} bytes), "
       "over --max-payload {} ({} bytes)",

@@ -31,8 +31,9 @@ inline std::string OwnLibssl() {
   return info.dli_fname;
 }
 
-/// Loads the programs for this very process and collects what they say.
-class CaptureFixture : public ::testing::Test {
+/// Loads the programs for this very process and collects what they say. Each test runs once per
+/// place where the probes can be.
+class CaptureFixture : public ::testing::TestWithParam<AttachMode> {
  protected:
   static ProbeOptions OwnProcess() {
     ProbeOptions options;
@@ -40,15 +41,16 @@ class CaptureFixture : public ::testing::Test {
     return options;
   }
 
-  void Start(const ProbeOptions& options = OwnProcess()) {
+  void Start(ProbeOptions options = OwnProcess()) {
+    options.attach_mode = GetParam();
     auto probes = ProbeSession::Open(options);
     ASSERT_TRUE(probes.has_value()) << probes.error().Describe();
     probes_ = std::move(*probes);
     const auto attached = probes_->AttachLibrary(OwnLibssl());
     ASSERT_TRUE(attached.has_value()) << attached.error().Describe();
     auto reader = RingReader::Open(
-        *probes_, options.ring_bytes,
-        [this](std::span<const std::byte> record) { Keep(record); }, [] {});
+        *probes_, options.ring_bytes, [this](std::span<const std::byte> record) { Keep(record); },
+        [] {});
     ASSERT_TRUE(reader.has_value()) << reader.error().Describe();
     reader_ = std::move(*reader);
   }
@@ -112,5 +114,11 @@ class CaptureFixture : public ::testing::Test {
     }
   }
 };
+
+inline auto AttachModes() { return ::testing::Values(AttachMode::kAuto, AttachMode::kPublic); }
+
+inline std::string AttachModeName(const ::testing::TestParamInfo<AttachMode>& mode) {
+  return mode.param == AttachMode::kAuto ? "AutoAttach" : "PublicAttach";
+}
 
 }  // namespace tlscope

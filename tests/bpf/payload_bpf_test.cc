@@ -12,6 +12,7 @@ namespace tlscope {
 namespace {
 
 using PayloadBpfTest = CaptureFixture;
+INSTANTIATE_TEST_SUITE_P(Attach, PayloadBpfTest, AttachModes(), AttachModeName);
 
 // Bytes that differ from place to place, so that a chunk in the wrong place is seen.
 std::string Pattern(std::size_t size) {
@@ -24,7 +25,7 @@ std::string Pattern(std::size_t size) {
   return bytes;
 }
 
-TEST_F(PayloadBpfTest, DeliversBothEndsOfACallWithTheirBytes) {
+TEST_P(PayloadBpfTest, DeliversBothEndsOfACallWithTheirBytes) {
   Start();
   TlsPair pair;
   ASSERT_EQ(pair.Send("hello"), "hello");
@@ -36,12 +37,12 @@ TEST_F(PayloadBpfTest, DeliversBothEndsOfACallWithTheirBytes) {
   EXPECT_EQ(data_[0].event.origin.tid, static_cast<std::uint32_t>(gettid()));
 }
 
-TEST_F(PayloadBpfTest, DeliversEverySizeAroundTheSizeClasses) {
+TEST_P(PayloadBpfTest, DeliversEverySizeAroundTheSizeClasses) {
   Start();
   TlsPair pair;
   std::string sent;
-  for (const std::size_t size : {1, 255, 256, 257, 1023, 1024, 1025, 4095, 4096, 4097, 16383, 16384,
-                                 16385, 40000}) {
+  for (const std::size_t size :
+       {1, 255, 256, 257, 1023, 1024, 1025, 4095, 4096, 4097, 16383, 16384, 16385, 40000}) {
     const std::string bytes = Pattern(size);
     sent += bytes;
     ASSERT_EQ(pair.Send(bytes), bytes);
@@ -51,7 +52,7 @@ TEST_F(PayloadBpfTest, DeliversEverySizeAroundTheSizeClasses) {
   EXPECT_EQ(BytesOf(pair.server(), DataType::kRead), sent);
 }
 
-TEST_F(PayloadBpfTest, DescribesThePlaceOfEachChunk) {
+TEST_P(PayloadBpfTest, DescribesThePlaceOfEachChunk) {
   Start();
   TlsPair pair;
   ASSERT_EQ(pair.Send("0123456789").size(), 10U);
@@ -70,7 +71,7 @@ TEST_F(PayloadBpfTest, DescribesThePlaceOfEachChunk) {
   EXPECT_EQ(chunks[3]->event.call_bytes, 40000U);
 }
 
-TEST_F(PayloadBpfTest, DeliversASingleCallOfFiveMebibytesWhenPayloadIsUnlimited) {
+TEST_P(PayloadBpfTest, DeliversASingleCallOfFiveMebibytesWhenPayloadIsUnlimited) {
   ProbeOptions options = OwnProcess();
   options.max_payload_bytes = 0;
   Start(options);
@@ -83,7 +84,7 @@ TEST_F(PayloadBpfTest, DeliversASingleCallOfFiveMebibytesWhenPayloadIsUnlimited)
   EXPECT_EQ(Counters()[TLSCOPE_COUNT_TRUNCATED].events, 0U);
 }
 
-TEST_F(PayloadBpfTest, CutsACallAtMaxPayloadAndCountsTheRest) {
+TEST_P(PayloadBpfTest, CutsACallAtMaxPayloadAndCountsTheRest) {
   ProbeOptions options = OwnProcess();
   options.max_payload_bytes = 20000;
   Start(options);
@@ -99,7 +100,7 @@ TEST_F(PayloadBpfTest, CutsACallAtMaxPayloadAndCountsTheRest) {
   EXPECT_EQ(Counters()[TLSCOPE_COUNT_TRUNCATED].bytes, 30000U);
 }
 
-TEST_F(PayloadBpfTest, CountsWhatAFullRingLosesToTheByte) {
+TEST_P(PayloadBpfTest, CountsWhatAFullRingLosesToTheByte) {
   ProbeOptions options = OwnProcess();
   options.ring_bytes = 65536;
   Start(options);
@@ -117,7 +118,7 @@ TEST_F(PayloadBpfTest, CountsWhatAFullRingLosesToTheByte) {
   EXPECT_EQ(DataOf(pair.client(), DataType::kWrite).back()->event.stream_offset, bytes.size());
 }
 
-TEST_F(PayloadBpfTest, ReadsTheExFunctions) {
+TEST_P(PayloadBpfTest, ReadsTheExFunctions) {
   Start();
   TlsPair pair;
   std::size_t written = 0;
@@ -131,7 +132,7 @@ TEST_F(PayloadBpfTest, ReadsTheExFunctions) {
   EXPECT_EQ(BytesOf(pair.server(), DataType::kRead), "ex-bytes");
 }
 
-TEST_F(PayloadBpfTest, SaysNothingOfCallsThatMoveNothing) {
+TEST_P(PayloadBpfTest, SaysNothingOfCallsThatMoveNothing) {
   Start();
   TlsPair pair;
   char buffer[16];
@@ -143,7 +144,7 @@ TEST_F(PayloadBpfTest, SaysNothingOfCallsThatMoveNothing) {
   EXPECT_EQ(Counters()[TLSCOPE_COUNT_SEEN].events, 0U);
 }
 
-TEST_F(PayloadBpfTest, DoesNotCountPeekedBytes) {
+TEST_P(PayloadBpfTest, DoesNotCountPeekedBytes) {
   Start();
   TlsPair pair;
   ASSERT_EQ(SSL_write(pair.client(), "peeked", 6), 6);
@@ -155,7 +156,7 @@ TEST_F(PayloadBpfTest, DoesNotCountPeekedBytes) {
   EXPECT_EQ(BytesOf(pair.server(), DataType::kRead), "peeked");
 }
 
-TEST_F(PayloadBpfTest, EmitsNoByteOfAFilteredProcess) {
+TEST_P(PayloadBpfTest, EmitsNoByteOfAFilteredProcess) {
   ProbeOptions options;
   options.pids = {1};
   Start(options);
@@ -167,7 +168,7 @@ TEST_F(PayloadBpfTest, EmitsNoByteOfAFilteredProcess) {
   EXPECT_EQ(Counters()[TLSCOPE_COUNT_NO_CALL].events, 0U);
 }
 
-TEST_F(PayloadBpfTest, TakesSeveralValuesOfAFilterAndAllKindsTogether) {
+TEST_P(PayloadBpfTest, TakesSeveralValuesOfAFilterAndAllKindsTogether) {
   ProbeOptions options = OwnProcess();
   options.pids.push_back(1);
   options.uids = {4242, getuid()};

@@ -14,13 +14,14 @@ namespace tlscope {
 namespace {
 
 using SocketBpfTest = CaptureFixture;
+INSTANTIATE_TEST_SUITE_P(Attach, SocketBpfTest, AttachModes(), AttachModeName);
 
 Tuple Mirror(Tuple tuple) {
   std::swap(tuple.local, tuple.remote);
   return tuple;
 }
 
-TEST_F(SocketBpfTest, FindsBothEndsOfASocketGivenByDescriptor) {
+TEST_P(SocketBpfTest, FindsBothEndsOfASocketGivenByDescriptor) {
   Start();
   TlsPair pair(TlsPair::Binding::kSetFd);
   pair.Send("x");
@@ -35,7 +36,7 @@ TEST_F(SocketBpfTest, FindsBothEndsOfASocketGivenByDescriptor) {
   EXPECT_EQ(server[0]->event.fd, pair.server_fd());
 }
 
-TEST_F(SocketBpfTest, FindsTheSocketAndItsDescriptorFromTheNestedCallAlone) {
+TEST_P(SocketBpfTest, FindsTheSocketAndItsDescriptorFromTheNestedCallAlone) {
   Start();
   TlsPair pair(TlsPair::Binding::kBio, TlsPair::Network::kIpv6);
   pair.Send("x");
@@ -48,22 +49,22 @@ TEST_F(SocketBpfTest, FindsTheSocketAndItsDescriptorFromTheNestedCallAlone) {
   EXPECT_EQ(client[0]->event.fd, pair.client_fd());
 }
 
-TEST_F(SocketBpfTest, KnowsThePeerOfReadsServedFromTheLibrarysBuffer) {
+TEST_P(SocketBpfTest, KnowsThePeerOfReadsServedFromTheLibrarysBuffer) {
   Start();
   TlsPair pair(TlsPair::Binding::kBio);
   ASSERT_EQ(pair.Send(std::string(16384, 'x'), 1024).size(), 16384U);
   Collect();
   const auto reads = DataOf(pair.server(), DataType::kRead);
   ASSERT_EQ(reads.size(), 16U);
-  for (const CapturedData* read : reads)
-    EXPECT_EQ(read->event.tuple, Mirror(pair.client_tuple()));
+  for (const CapturedData* read : reads) EXPECT_EQ(read->event.tuple, Mirror(pair.client_tuple()));
   EXPECT_EQ(reads.front()->event.provenance, Provenance::kNested);
   EXPECT_EQ(reads[1]->event.provenance, Provenance::kCached);
 }
 
-TEST_F(SocketBpfTest, NeverMixesTheConnectionsOfOneThread) {
+TEST_P(SocketBpfTest, NeverMixesTheConnectionsOfOneThread) {
   Start();
   std::vector<std::unique_ptr<TlsPair>> pairs;
+  pairs.reserve(8);
   for (int i = 0; i < 8; ++i) pairs.push_back(std::make_unique<TlsPair>(TlsPair::Binding::kBio));
   for (int round = 0; round < 3; ++round) {
     for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i]->Send(std::string(1, char('a' + i)));
@@ -77,7 +78,7 @@ TEST_F(SocketBpfTest, NeverMixesTheConnectionsOfOneThread) {
   }
 }
 
-TEST_F(SocketBpfTest, SaysASocketIsClosedAfterItsLastData) {
+TEST_P(SocketBpfTest, SaysASocketIsClosedAfterItsLastData) {
   Start();
   {
     TlsPair pair;
@@ -86,14 +87,14 @@ TEST_F(SocketBpfTest, SaysASocketIsClosedAfterItsLastData) {
   }
   Collect();
   ASSERT_EQ(connections_.size(), 4U) << order_;
-  EXPECT_GT(order_.find_first_of("c"), order_.find_last_of("d")) << order_;
+  EXPECT_GT(order_.find('c'), order_.rfind('d')) << order_;
   for (const ConnDataEvent& connection : connections_)
     EXPECT_EQ(connection.origin.pid, static_cast<std::uint32_t>(getpid()));
   const auto opened = std::count(order_.begin(), order_.end(), 'o');
   EXPECT_EQ(opened, 2);
 }
 
-TEST_F(SocketBpfTest, EndsAStreamWithTheLastReferenceOnly) {
+TEST_P(SocketBpfTest, EndsAStreamWithTheLastReferenceOnly) {
   Start();
   TlsPair pair;
   SSL* const client = pair.client();
@@ -110,7 +111,7 @@ TEST_F(SocketBpfTest, EndsAStreamWithTheLastReferenceOnly) {
   EXPECT_EQ(DataOf(client, DataType::kWrite).back()->event.stream_offset, 5U);
 }
 
-TEST_F(SocketBpfTest, GivesAnSslObjectAtAReusedAddressANewGeneration) {
+TEST_P(SocketBpfTest, GivesAnSslObjectAtAReusedAddressANewGeneration) {
   Start();
   std::vector<std::uint64_t> generations;
   for (int i = 0; i < 2; ++i) {
@@ -124,7 +125,7 @@ TEST_F(SocketBpfTest, GivesAnSslObjectAtAReusedAddressANewGeneration) {
   EXPECT_NE(generations[0], generations[1]);
 }
 
-TEST_F(SocketBpfTest, SeesConnectionsOlderThanItself) {
+TEST_P(SocketBpfTest, SeesConnectionsOlderThanItself) {
   TlsPair pair(TlsPair::Binding::kBio);
   pair.Send("before");
   Start();

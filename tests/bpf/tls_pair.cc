@@ -146,8 +146,7 @@ Tuple TlsPair::client_tuple() const {
   Require(getsockname(client_fd_, local.get(), &local.size) == 0, "getsockname");
   Require(getpeername(client_fd_, remote.get(), &remote.size) == 0, "getpeername");
   Tuple tuple;
-  tuple.family =
-      local.storage.ss_family == AF_INET ? AddressFamily::kIpv4 : AddressFamily::kIpv6;
+  tuple.family = local.storage.ss_family == AF_INET ? AddressFamily::kIpv4 : AddressFamily::kIpv6;
   tuple.local = EndpointOf(local);
   tuple.remote = EndpointOf(remote);
   return tuple;
