@@ -21,11 +21,12 @@
 #endif
 
 struct call {
-	__u64 sp;	  /* stack pointer at entry */
-	__u64 ssl;	  /* SSL * */
-	__u64 buf;	  /* user address of the plaintext */
-	__u64 moved;	  /* user address of the size_t the _ex functions fill, else 0 */
-	__u64 known_sock; /* struct sock * the stream is bound to; a nested call elsewhere rebinds */
+	__u64 sp; /* stack pointer at entry */
+	__u64 ssl; /* SSL * */
+	__u64 buf; /* user address of the plaintext */
+	__u64 moved; /* user address of the size_t the _ex functions fill, else 0 */
+	__u64 known_sock; /* struct sock * the stream is bound to; a nested call elsewhere rebinds
+			   */
 	__u8 direction;
 	__u8 nested; /* a socket call was seen inside */
 	__u8 pad[6];

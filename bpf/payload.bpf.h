@@ -12,8 +12,8 @@ const volatile __u64 max_payload = 1 << 20;
 #define MAX_CHUNKS (1 << 23)
 
 struct emission {
-	__u64 buf;		      /* user address of the call's plaintext */
-	__u64 left;		      /* bytes still to write; head.chunk_offset have been dealt with */
+	__u64 buf; /* user address of the call's plaintext */
+	__u64 left; /* bytes still to write; head.chunk_offset have been dealt with */
 	struct tlscope_ssl_data head; /* what every record of the call has in common */
 };
 

@@ -11,7 +11,7 @@ struct stream_key {
 
 struct tls_socket {
 	__u64 generation; /* ktime of the first sight: tells apart sockets at one address */
-	__u32 tgid;	  /* who was seen using it */
+	__u32 tgid; /* who was seen using it */
 	__u32 tid;
 	__u8 comm[TLSCOPE_COMM_LEN];
 	struct tlscope_tuple tuple;
@@ -79,7 +79,8 @@ static __always_inline void emit_conn(__u64 sk, const struct tls_socket *socket,
 	submit(record);
 }
 
-/* The entry of a live TCP socket, made on first sight; NULL when it is no TCP or no room is left. */
+/* The entry of a live TCP socket, made on first sight; NULL when it is no TCP or no room is left.
+ */
 static __always_inline struct tls_socket *get_socket(struct sock *sk)
 {
 	__u64 key = (__u64)sk;

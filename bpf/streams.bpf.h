@@ -6,12 +6,12 @@
 struct stream {
 	__u64 generation; /* ktime of the first sight: tells apart SSL objects at one address */
 	__u64 bytes[TLSCOPE_DIRECTIONS]; /* plaintext moved so far */
-	__u64 sock;			 /* struct sock *, 0 when unknown */
+	__u64 sock; /* struct sock *, 0 when unknown */
 	__u64 sock_generation;
 	struct tlscope_tuple tuple; /* of sock; its provenance says how sock was found */
 	__s32 fd[TLSCOPE_DIRECTIONS];
 	__u32 extra_refs; /* SSL_up_ref calls not yet undone */
-	__u8 sock_gone;	  /* the kernel destroyed sock; its address may come back as another */
+	__u8 sock_gone; /* the kernel destroyed sock; its address may come back as another */
 	__u8 pad[3];
 };
 
@@ -46,7 +46,8 @@ static __always_inline struct stream *get_stream(const struct stream_key *key)
 	return bpf_map_lookup_elem(&streams, key);
 }
 
-/* Says which socket a stream is on. sk is alive: the caller runs inside a call on it, or holds fd. */
+/* Says which socket a stream is on. sk is alive: the caller runs inside a call on it, or holds fd.
+ */
 static __always_inline void bind_socket(struct stream *stream, const struct stream_key *key,
 					struct sock *sk, __u8 provenance)
 {

@@ -48,7 +48,8 @@ static __always_inline int enter(struct pt_regs *ctx, __u8 direction, __u64 move
 	call->direction = direction;
 	call->nested = 0;
 	call->known_sock = 0;
-	/* A descriptor says where the data should go; only a call seen on the socket says it did. */
+	/* A descriptor says where the data should go; only a call seen on the socket says it did.
+	 */
 	if (stream && !stream->sock_gone && stream->tuple.provenance != TLSCOPE_SOCK_SET_FD)
 		call->known_sock = stream->sock;
 	return 0;

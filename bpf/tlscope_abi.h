@@ -30,12 +30,12 @@
 
 enum tlscope_record_type {
 	TLSCOPE_RECORD_SSL_DATA = 1, /* struct tlscope_ssl_data */
-	TLSCOPE_RECORD_CONN = 2,     /* struct tlscope_conn_data */
-	TLSCOPE_RECORD_SSL_END = 3,  /* struct tlscope_ssl_end */
+	TLSCOPE_RECORD_CONN = 2, /* struct tlscope_conn_data */
+	TLSCOPE_RECORD_SSL_END = 3, /* struct tlscope_ssl_end */
 };
 
 enum tlscope_direction {
-	TLSCOPE_READ = 0,  /* received by the traced process */
+	TLSCOPE_READ = 0, /* received by the traced process */
 	TLSCOPE_WRITE = 1, /* sent by the traced process */
 	TLSCOPE_DIRECTIONS = 2,
 };
@@ -58,13 +58,13 @@ enum tlscope_conn_state {
  *   SEEN.bytes == bytes delivered in records + bytes of RING_FULL, MAP_FULL, FAULT and TRUNCATED.
  */
 enum tlscope_counter {
-	TLSCOPE_COUNT_SEEN = 0,      /* SSL calls that moved data, and the bytes they moved */
+	TLSCOPE_COUNT_SEEN = 0, /* SSL calls that moved data, and the bytes they moved */
 	TLSCOPE_COUNT_RING_FULL = 1, /* records not written for want of ring space */
-	TLSCOPE_COUNT_MAP_FULL = 2,  /* calls whose connection state could not be stored */
-	TLSCOPE_COUNT_FAULT = 3,     /* records dropped because user memory could not be read */
+	TLSCOPE_COUNT_MAP_FULL = 2, /* calls whose connection state could not be stored */
+	TLSCOPE_COUNT_FAULT = 3, /* records dropped because user memory could not be read */
 	TLSCOPE_COUNT_TRUNCATED = 4, /* calls cut at max_payload, and the bytes left out */
-	TLSCOPE_COUNT_NO_CALL = 5,   /* returns whose entry was never seen; bytes unknown */
-	TLSCOPE_COUNT_FILTERED = 6,  /* calls a filter turned away; bytes unknown */
+	TLSCOPE_COUNT_NO_CALL = 5, /* returns whose entry was never seen; bytes unknown */
+	TLSCOPE_COUNT_FILTERED = 6, /* calls a filter turned away; bytes unknown */
 	TLSCOPE_COUNT_RING_FULL_META = 7, /* connection and end records lost to a full ring */
 	TLSCOPE_COUNTERS = 8,
 };
@@ -77,11 +77,11 @@ TLSCOPE_ASSERT(sizeof(struct tlscope_counter_row) == 16);
 
 /* Starts every record. */
 struct tlscope_header {
-	__u16 type;	/* enum tlscope_record_type */
-	__u16 version;	/* TLSCOPE_ABI_VERSION */
-	__u32 size;	/* bytes of the record that mean something, this header included */
+	__u16 type; /* enum tlscope_record_type */
+	__u16 version; /* TLSCOPE_ABI_VERSION */
+	__u32 size; /* bytes of the record that mean something, this header included */
 	__u64 ktime_ns; /* CLOCK_MONOTONIC, bpf_ktime_get_ns() */
-	__u32 tgid;	/* the process as userspace counts it; for a connection, its owner */
+	__u32 tgid; /* the process as userspace counts it; for a connection, its owner */
 	__u32 tid;
 	__u8 comm[TLSCOPE_COMM_LEN]; /* of the thread, NUL-padded */
 };
@@ -91,8 +91,8 @@ TLSCOPE_ASSERT(sizeof(struct tlscope_header) == 40);
 struct tlscope_tuple {
 	__u8 saddr[16]; /* network order; IPv4 in the first four bytes, the rest zero */
 	__u8 daddr[16];
-	__u16 sport;  /* host order */
-	__u16 dport;  /* host order */
+	__u16 sport; /* host order */
+	__u16 dport; /* host order */
 	__u16 family; /* TLSCOPE_AF_INET, TLSCOPE_AF_INET6, or 0 when unknown */
 	__u8 provenance; /* enum tlscope_provenance */
 	__u8 pad;
@@ -105,18 +105,18 @@ TLSCOPE_ASSERT(sizeof(struct tlscope_tuple) == 40);
  */
 struct tlscope_ssl_data {
 	struct tlscope_header header;
-	__u64 ssl;	      /* SSL *, an address in the traced process */
+	__u64 ssl; /* SSL *, an address in the traced process */
 	__u64 ssl_generation; /* tells apart the SSL objects that lived at one address */
-	__u64 sock;	      /* struct sock *, 0 when unknown */
+	__u64 sock; /* struct sock *, 0 when unknown */
 	__u64 sock_generation;
 	__u64 stream_offset; /* plaintext bytes moved in this direction before this call */
-	__u64 total_len;     /* plaintext bytes this call moved */
-	__u64 chunk_offset;  /* of chunk within the call */
-	__u32 chunk_len;     /* 1..TLSCOPE_CHUNK_MAX */
-	__s32 fd;	     /* -1 when unknown */
+	__u64 total_len; /* plaintext bytes this call moved */
+	__u64 chunk_offset; /* of chunk within the call */
+	__u32 chunk_len; /* 1..TLSCOPE_CHUNK_MAX */
+	__s32 fd; /* -1 when unknown */
 	struct tlscope_tuple tuple;
 	__u16 tls_version; /* as on the wire (0x0303 is TLS 1.2), 0 when unknown */
-	__u8 direction;	   /* enum tlscope_direction */
+	__u8 direction; /* enum tlscope_direction */
 	__u8 pad[5];
 #ifndef __cplusplus
 	__u8 chunk[]; /* C++ has no such member; there the bytes start behind the struct */
