@@ -48,10 +48,27 @@ struct Message {
   std::string trailers;
 
   std::vector<BodyGap> gaps;
-  /// Content bytes that went over the connection: body.size() + gaps + cut_bytes.
+  /// Content bytes that went over the connection. Where no coding was removed (decoded_from is
+  /// empty) they are body.size() + gaps + cut_bytes.
   std::uint64_t content_bytes = 0;
-  /// Content bytes seen but not kept because of ParserLimits or the budget.
+  /// Body bytes known but not kept because of ParserLimits or the budget.
   std::uint64_t cut_bytes = 0;
+
+  /// The codings removed from the body, as Content-Encoding or grpc-encoding names them ("gzip",
+  /// "gzip, br"). Empty: the body is as it was sent.
+  std::string decoded_from;
+  /// Why decoding ended before the body did; what body holds is right up to there. Usually empty.
+  std::string decode_error;
+
+  /// A message that is shown while it goes on (server-sent events, gRPC) leaves its parser in
+  /// parts, numbered from 1: the first has the head, each has the body bytes that have become
+  /// meaningful since the one before, the last has `last_part` set, the trailers, and sizes and
+  /// `complete` for the whole. 0: the message is whole.
+  std::uint32_t part = 0;
+  bool last_part = false;
+
+  /// HTTP/2 only: the stream; 0 elsewhere.
+  std::uint32_t stream_id = 0;
 
   /// HTTP only: the parts of the start line. Empty or 0 where the other kind has them.
   std::string method;
