@@ -2,6 +2,7 @@
 #include "processor/connection_worker.h"
 
 #include <cstddef>
+#include <string>
 #include <utility>
 
 namespace tlscope {
@@ -37,6 +38,16 @@ Topic TopicOf(ParserType type) {
       break;
   }
   return Topic::kTlsData;
+}
+
+/// A parser may build its next message in this one's buffers. Small ones are worth keeping for
+/// that; large ones are not what an idle connection should hold.
+void ReleaseLargeBuffers(Message& message) {
+  constexpr std::size_t kSmall = 512;
+  for (std::string* buffer :
+       {&message.head, &message.body, &message.trailers, &message.method, &message.target}) {
+    if (buffer->capacity() > kSmall) std::string().swap(*buffer);
+  }
 }
 
 }  // namespace
@@ -123,6 +134,7 @@ void ConnectionWorker::OnMessage(DataType direction, Message&& message) {
   const std::uint64_t lost = pairing_.lost();
   if (const auto exchange = pairing_.Take(std::move(message))) Publish(*exchange);
   env_.stats.exchanges_lost += pairing_.lost() - lost;
+  ReleaseLargeBuffers(message);
 }
 
 void ConnectionWorker::Publish(const Exchange& exchange) {

@@ -28,18 +28,17 @@ bool CopyFixed(std::span<const std::byte> record, std::uint32_t size, Wire& wire
   return true;
 }
 
-/// Null when `comm` is not terminated.
+/// False when `comm` is not terminated.
 bool CopyOrigin(const tlscope_header& header, EventOrigin& origin) {
   origin.ktime_ns = header.ktime_ns;
   origin.pid = header.tgid;
   origin.tid = header.tid;
-  const void* end = std::memchr(header.comm, 0, sizeof header.comm);
-  if (end == nullptr) return false;
   // Only up to the NUL: older kernels leave another name's rest behind it.
-  const auto length =
-      static_cast<std::size_t>(static_cast<const unsigned char*>(end) - header.comm);
-  std::memcpy(origin.comm_bytes.data(), header.comm, length);
-  return true;
+  for (std::size_t i = 0; i < sizeof header.comm; ++i) {
+    if (header.comm[i] == 0) return true;
+    origin.comm_bytes[i] = static_cast<char>(header.comm[i]);
+  }
+  return false;
 }
 
 /// ::ffff:a.b.c.d (RFC 4291 2.5.5.2): IPv4 seen through an IPv6 socket.

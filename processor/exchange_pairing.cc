@@ -36,7 +36,7 @@ std::optional<Exchange> ExchangePairing::Take(Message&& message) {
   Exchange& exchange = pending_[index];
   if (request) {
     exchange.has_request = true;
-    exchange.method = std::move(message.method);
+    exchange.method = message.method.substr(0, kMaxMethod);
     KeepTarget(exchange, message);
     exchange.request_bytes = message.content_bytes;
     exchange.request_ktime_ns = message.first_ktime_ns;

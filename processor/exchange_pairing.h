@@ -18,7 +18,7 @@ struct Exchange {
   bool has_request = false;
   bool has_response = false;
   std::uint16_t status = 0;
-  std::string method;
+  std::string method;  ///< at most ExchangePairing::kMaxMethod bytes
   std::string target;  ///< at most ExchangePairing::kMaxTarget bytes, empty when over budget
   std::uint64_t request_bytes = 0;
   std::uint64_t response_bytes = 0;
@@ -33,7 +33,8 @@ class ExchangePairing {
  public:
   /// Halves that may wait at once; the oldest is given up for one more.
   static constexpr std::size_t kMaxPending = 256;
-  /// Bytes of a target that are kept.
+  /// Bytes of a method and of a target that are kept.
+  static constexpr std::size_t kMaxMethod = 64;
   static constexpr std::size_t kMaxTarget = 8192;
 
   explicit ExchangePairing(ByteBudget& budget) : budget_(budget) {}

@@ -1,33 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/formats/printable.h"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 
 namespace tlscope {
 namespace {
 
-/// Printable ASCII, tab and LF: bytes that stand for themselves everywhere.
-constexpr std::array<bool, 256> kPlain = [] {
-  std::array<bool, 256> plain{};
-  for (std::size_t byte = 0x20; byte < 0x7f; ++byte) plain[byte] = true;
-  plain['\t'] = plain['\n'] = true;
-  return plain;
-}();
+/// What stands for itself everywhere: printable ASCII, tab, LF and, where it is harmless, CR.
+template <bool kWithCr>
+constexpr bool IsPlain(std::uint8_t byte) {
+  // No short circuits: the compiler makes vector code of this.
+  return (unsigned{byte >= 0x20} & unsigned{byte < 0x7f}) | unsigned{byte == '\t'} |
+         unsigned{byte == '\n'} | (unsigned{kWithCr} & unsigned{byte == '\r'});
+}
 
+template <bool kWithCr>
 std::size_t PlainPrefix(std::string_view bytes) {
+  constexpr std::size_t kBlock = 32;
   std::size_t length = 0;
-  while (length < bytes.size() && kPlain[static_cast<std::uint8_t>(bytes[length])]) ++length;
+  for (; bytes.size() - length >= kBlock; length += kBlock) {
+    unsigned others = 0;
+    for (std::size_t i = 0; i < kBlock; ++i) {
+      others |= unsigned{!IsPlain<kWithCr>(static_cast<std::uint8_t>(bytes[length + i]))};
+    }
+    if (others != 0) break;
+  }
+  while (length < bytes.size() && IsPlain<kWithCr>(static_cast<std::uint8_t>(bytes[length]))) {
+    ++length;
+  }
   return length;
 }
 
-/// Bytes of the UTF-8 character that `bytes` (not empty) starts with; 0 when it is not well-formed,
-/// or is a C1 control.
+/// Bytes of the UTF-8 character beyond ASCII that `bytes` (not empty) starts with; 0 when it is not
+/// well-formed, or is a C1 control.
 std::size_t Utf8Length(std::string_view bytes) {
   const auto at = [&](std::size_t i) { return static_cast<std::uint8_t>(bytes[i]); };
   const std::uint8_t lead = at(0);
-  if (lead < 0x80) return 1;
   // RFC 3629 4: the second byte's range keeps out overlong forms, surrogates and what is too large.
   std::size_t length = 0;
   std::uint8_t low = 0x80;
@@ -61,10 +70,10 @@ void AppendEscaped(char byte, std::string& out) {
 
 bool IsPrintableText(std::string_view bytes) {
   for (;;) {
-    bytes.remove_prefix(PlainPrefix(bytes));
+    bytes.remove_prefix(PlainPrefix<true>(bytes));
     if (bytes.empty()) return true;
     const bool ascii = static_cast<std::uint8_t>(bytes.front()) < 0x80;
-    const std::size_t length = ascii ? (bytes.front() == '\r' ? 1 : 0) : Utf8Length(bytes);
+    const std::size_t length = ascii ? 0 : Utf8Length(bytes);
     if (length == 0) return false;
     bytes.remove_prefix(length);
   }
@@ -72,7 +81,7 @@ bool IsPrintableText(std::string_view bytes) {
 
 void AppendForTerminal(std::string_view bytes, std::string& out) {
   while (!bytes.empty()) {
-    std::size_t length = PlainPrefix(bytes);
+    std::size_t length = PlainPrefix<false>(bytes);
     if (length == 0) {
       const bool ascii = static_cast<std::uint8_t>(bytes.front()) < 0x80;
       length = ascii ? (bytes.substr(0, 2) == "\r\n" ? 1 : 0) : Utf8Length(bytes);

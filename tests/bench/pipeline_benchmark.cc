@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The userspace path on one core: records in memory -> decode -> parse -> text, which is dropped.
 #include <benchmark/benchmark.h>
+#include <malloc.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "bpf/tlscope_abi.h"
 #include "processor/event_processor.h"
 #include "processor/formats/text_format.h"
+#include "processor/heap.h"
 #include "processor/output.h"
 
 namespace tlscope {
@@ -36,7 +38,10 @@ class NullSink final : public Sink {
 /// Calls of several connections, one after the other, as the ring would hold them.
 class Traffic {
  public:
-  explicit Traffic(std::size_t calls_reserved) { records_.reserve(calls_reserved); }
+  explicit Traffic(std::size_t calls_reserved, std::uint64_t first_connection = 0)
+      : first_connection_(first_connection) {
+    records_.reserve(calls_reserved);
+  }
 
   void Call(std::uint64_t connection, std::uint8_t direction, std::string_view bytes) {
     std::uint64_t& stream_offset = offsets_[connection * 2 + direction];
@@ -48,7 +53,6 @@ class Traffic {
 
   /// Moves every stream on by what one round carried, so that records can be used again.
   void NextRound() {
-    ++round_;
     for (Record& record : records_) {
       tlscope_ssl_data wire;
       std::memcpy(&wire, record.bytes.data(), sizeof wire);
@@ -95,8 +99,8 @@ class Traffic {
     wire.header.tgid = 1234;
     wire.header.tid = 1234;
     std::memcpy(wire.header.comm, "nginx", 6);
-    wire.ssl = 0x7f00'0000'0000 + connection * 4096;
-    wire.sock = 0xffff'8880'0000'0000 + connection * 4096;
+    wire.ssl = 0x7f00'0000'0000 + (first_connection_ + connection) * 4096;
+    wire.sock = 0xffff'8880'0000'0000 + (first_connection_ + connection) * 4096;
     wire.stream_offset = stream_offset;
     wire.total_len = call.size();
     wire.chunk_offset = at;
@@ -115,7 +119,7 @@ class Traffic {
 
   std::vector<Record> records_;
   std::vector<std::uint64_t> offsets_ = std::vector<std::uint64_t>(kConnections * 2);
-  std::uint64_t round_ = 0;
+  std::uint64_t first_connection_;
 };
 
 std::string PadTo(std::string head, std::size_t bytes) {
@@ -168,13 +172,14 @@ Traffic RawBytes(std::size_t bytes, bool printable) {
 }
 
 void RunPipeline(benchmark::State& state, Traffic traffic) {
+  KeepFreedMemory();  // as the agent does
   EventBus bus;
   NullSink sink;
   Output output(std::make_unique<TextFormat>(TextFormatOptions{}), sink);
   if (!bus.Subscribe("#", output)) state.SkipWithError("no subscription");
   EventProcessor processor({}, bus);
   const std::size_t round_bytes = traffic.plaintext_bytes();
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     traffic.FeedTo(processor);
     state.PauseTiming();
     traffic.NextRound();
@@ -202,11 +207,34 @@ BENCHMARK(BM_PipelineRawText);
 void BM_PipelineRawHexDump(benchmark::State& state) { RunPipeline(state, RawBytes(4096, false)); }
 BENCHMARK(BM_PipelineRawHexDump);
 
+/// What a connection costs after it has gone quiet: a request and a response with a body each.
+void BM_IdleConnections(benchmark::State& state) {
+  const auto connections = static_cast<std::uint64_t>(state.range(0));
+  const std::string request = PadTo("GET / HTTP/1.1\r\nHost: www.example.com\r\n", 400);
+  const std::string response =
+      "HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n" + std::string(4000, 'b');
+  while (state.KeepRunning()) {
+    EventBus bus;
+    EventProcessor processor({}, bus);
+    const std::size_t before = mallinfo2().uordblks;
+    for (std::uint64_t i = 0; i < connections; ++i) {
+      Traffic traffic(2, i);
+      traffic.Call(0, TLSCOPE_READ, request);
+      traffic.Call(0, TLSCOPE_WRITE, response);
+      traffic.FeedTo(processor);
+    }
+    const auto bytes = static_cast<double>(mallinfo2().uordblks - before);
+    state.counters["bytes_per_connection"] = bytes / static_cast<double>(connections);
+    if (processor.stats().workers_active != connections) state.SkipWithError("lost some");
+  }
+}
+BENCHMARK(BM_IdleConnections)->Arg(100'000)->Unit(benchmark::kMillisecond);
+
 /// The floor: one memcpy of the same payloads.
 void BM_MemcpyBodies(benchmark::State& state) {
   const Traffic traffic = LargeBodies(static_cast<std::size_t>(state.range(0)));
   std::string out(TLSCOPE_CHUNK_MAX, '\0');
-  for (auto _ : state) traffic.CopyTo(out);
+  while (state.KeepRunning()) traffic.CopyTo(out);
   state.SetBytesProcessed(state.iterations() *
                           static_cast<std::int64_t>(traffic.plaintext_bytes()));
 }

@@ -76,11 +76,16 @@ TEST_F(ExchangePairingTest, AccountsForTargetsAndGoesWithoutWhenTheBudgetIsSpent
   EXPECT_EQ(budget.used_bytes(), 0U);
 }
 
-TEST_F(ExchangePairingTest, ShortensVeryLongTargets) {
+TEST_F(ExchangePairingTest, ShortensVeryLongMethodsAndTargets) {
   ByteBudget large(1U << 20);
   ExchangePairing roomy(large);
-  EXPECT_FALSE(roomy.Take(Request(1, std::string(100'000, 'a'))));
-  EXPECT_EQ(roomy.Take(Response(1))->target.size(), ExchangePairing::kMaxTarget);
+  Message request = Request(1, std::string(100'000, 'a'));
+  request.method = std::string(100'000, 'M');
+  EXPECT_FALSE(roomy.Take(std::move(request)));
+  const auto exchange = roomy.Take(Response(1));
+  ASSERT_TRUE(exchange);
+  EXPECT_EQ(exchange->method.size(), ExchangePairing::kMaxMethod);
+  EXPECT_EQ(exchange->target.size(), ExchangePairing::kMaxTarget);
 }
 
 TEST(ExchangePairingLifeTest, GivesBackWhatItHeldWhenItGoes) {
