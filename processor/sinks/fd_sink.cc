@@ -17,7 +17,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // Enough to make a write worth its system call: the writer waits no longer.
-constexpr std::uint64_t kBatchBytes = 64U << 10;
+constexpr std::size_t kBatchBytes = 64U << 10;
+
+// Blocks up to this size are copied together.
+constexpr std::size_t kJoinBytes = 8U << 10;
 
 // How long the writer looks at a reader that does not read before it looks at Close.
 constexpr std::chrono::milliseconds kReaderPatience{50};
@@ -77,9 +80,8 @@ bool FdSink::Push(std::string block) {
       refused_bytes_ += bytes;
       return false;
     }
-    const std::string marker = TakeMarker();
-    if (!marker.empty()) block.insert(0, marker);
-    queue_.push_back({std::move(block), marker.size()});
+    EnqueueMarker();
+    Enqueue(std::move(block));
     held_bytes_ += bytes;
     ++held_blocks_;
     wake = WriterShouldWake();
@@ -110,12 +112,30 @@ bool FdSink::HasRoomFor(std::size_t bytes) const {
          bytes <= options_.queue_bytes - held_bytes_;
 }
 
-/// What is to be written for the blocks refused since it was last asked.
-std::string FdSink::TakeMarker() {
-  if (refused_blocks_ == 0) return {};
+/// Small blocks are copied together: that costs less than to have another thread free each one.
+void FdSink::Enqueue(std::string&& block) {
+  const bool join = block.size() <= kJoinBytes && !queue_.empty() && !queue_.back().ends.empty() &&
+                    queue_.back().bytes.size() + block.size() <= kBatchBytes;
+  if (join) {
+    Entry& entry = queue_.back();
+    if (entry.ends.size() == 1) entry.bytes.reserve(kBatchBytes);
+    entry.bytes += block;
+    entry.ends.push_back(entry.bytes.size());
+  } else {
+    Entry& entry = queue_.emplace_back();
+    entry.bytes = std::move(block);
+    entry.ends.push_back(entry.bytes.size());
+  }
+}
+
+/// Says what was refused since the last time.
+void FdSink::EnqueueMarker() {
+  if (refused_blocks_ == 0) return;
   const std::uint64_t blocks = std::exchange(refused_blocks_, 0);
   const std::uint64_t bytes = std::exchange(refused_bytes_, 0);
-  return options_.marker ? options_.marker(blocks, bytes) : std::string();
+  if (!options_.marker) return;
+  std::string marker = options_.marker(blocks, bytes);
+  if (!marker.empty()) queue_.emplace_back().bytes = std::move(marker);
 }
 
 bool FdSink::WriterShouldWake() const {
@@ -143,11 +163,7 @@ bool FdSink::TakeBatch(Batch& batch) {
   }
   writer_state_ = WriterState::kBusy;
   const bool last = closing_ && queue_.empty();
-  if (last && !broken_) {
-    std::string marker = TakeMarker();
-    const std::size_t marker_bytes = marker.size();
-    if (marker_bytes != 0) queue_.push_back({std::move(marker), marker_bytes});
-  }
+  if (last && !broken_) EnqueueMarker();
   if (last && queue_.empty()) return false;
   if (batch.entries.empty()) {
     std::swap(batch.entries, queue_);
@@ -206,14 +222,16 @@ void FdSink::Advance(Batch& batch, std::size_t bytes) {
   const std::lock_guard lock(mutex_);
   while (batch.next < batch.entries.size()) {
     Entry& entry = batch.entries[batch.next];
-    if (batch.written < entry.bytes.size()) return;
+    for (; entry.settled < entry.ends.size(); ++entry.settled) {
+      if (entry.ends[entry.settled] > batch.written) return;
+      ++stats_.written_blocks;
+      stats_.written_bytes += entry.BytesOf(entry.settled);
+      Release(entry.BytesOf(entry.settled));
+    }
+    if (batch.written < entry.bytes.size()) return;  // a marker
     batch.written -= entry.bytes.size();
     ++batch.next;
-    if (entry.block_bytes() == 0) continue;  // a marker alone
-    ++stats_.written_blocks;
-    stats_.written_bytes += entry.block_bytes();
-    Release(entry);
-    entry.bytes = {};
+    entry = {};
   }
 }
 
@@ -226,17 +244,20 @@ bool FdSink::Recover(Batch& batch, int error_number) {
   if (!std::exchange(failure_reported_, true) && options_.on_failure) {
     options_.on_failure(error_number, false);
   }
-  if (batch.written == 0) {
+  const Entry& front = batch.entries[batch.next];
+  const std::size_t whole = front.settled == 0 ? 0 : front.ends[front.settled - 1];
+  if (batch.written == whole) {
     std::vector<Entry> lost;
     lost.push_back(std::move(batch.entries[batch.next]));
     ++batch.next;
+    batch.written = 0;
     Drop(lost, 0);
     return true;
   }
   // The output ends in the middle of a block: nothing may come before that block's rest.
   Drop(batch.entries, batch.next + 1);
-  batch.entries.erase(batch.entries.begin(),
-                      batch.entries.begin() + static_cast<std::ptrdiff_t>(batch.next));
+  const auto first = batch.entries.begin();
+  batch.entries.erase(first, first + static_cast<std::ptrdiff_t>(batch.next));
   batch.next = 0;
   return false;
 }
@@ -258,16 +279,18 @@ void FdSink::Break(Batch& batch, int error_number) {
 void FdSink::Drop(std::vector<Entry>& entries, std::size_t from) {
   const std::lock_guard lock(mutex_);
   for (std::size_t i = from; i < entries.size(); ++i) {
-    if (entries[i].block_bytes() == 0) continue;
-    ++stats_.dropped_failed_blocks;
-    stats_.dropped_failed_bytes += entries[i].block_bytes();
-    Release(entries[i]);
+    Entry& entry = entries[i];
+    for (; entry.settled < entry.ends.size(); ++entry.settled) {
+      ++stats_.dropped_failed_blocks;
+      stats_.dropped_failed_bytes += entry.BytesOf(entry.settled);
+      Release(entry.BytesOf(entry.settled));
+    }
   }
   entries.resize(std::min(from, entries.size()));
 }
 
-void FdSink::Release(const Entry& entry) {
-  held_bytes_ -= entry.block_bytes();
+void FdSink::Release(std::size_t block_bytes) {
+  held_bytes_ -= block_bytes;
   --held_blocks_;
 }
 

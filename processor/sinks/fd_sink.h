@@ -55,11 +55,15 @@ class FdSink final : public Sink {
   SinkStats stats() const override;
 
  private:
+  /// Some blocks in a row, or a marker.
   struct Entry {
     std::string bytes;
-    std::size_t marker_bytes = 0;  // at the front; not of the block
+    std::vector<std::size_t> ends;  // of each block in bytes; a marker has none
+    std::size_t settled = 0;        // blocks whose fate is counted
 
-    std::size_t block_bytes() const { return bytes.size() - marker_bytes; }
+    std::size_t BytesOf(std::size_t block) const {
+      return ends[block] - (block == 0 ? 0 : ends[block - 1]);
+    }
   };
   /// What the writer has taken from the queue.
   struct Batch {
@@ -72,7 +76,8 @@ class FdSink final : public Sink {
   FdSink(FdWriter writer, FdSinkOptions options);
 
   bool HasRoomFor(std::size_t bytes) const;
-  std::string TakeMarker();
+  void Enqueue(std::string&& block);
+  void EnqueueMarker();
   bool WriterShouldWake() const;
 
   // On the writer thread.
@@ -85,7 +90,7 @@ class FdSink final : public Sink {
   bool Recover(Batch& batch, int error_number);
   void Break(Batch& batch, int error_number);
   void Drop(std::vector<Entry>& entries, std::size_t from);
-  void Release(const Entry& entry);
+  void Release(std::size_t block_bytes);
 
   const FdSinkOptions options_;
   FdWriter writer_;

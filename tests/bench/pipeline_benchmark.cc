@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The userspace path on one core: records in memory -> decode -> parse -> text, which is dropped.
 #include <benchmark/benchmark.h>
+#include <fcntl.h>
 #include <malloc.h>
+#include <unistd.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +18,7 @@
 #include "processor/formats/text_format.h"
 #include "processor/heap.h"
 #include "processor/output.h"
+#include "processor/sinks/fd_sink.h"
 
 namespace tlscope {
 namespace {
@@ -171,10 +174,9 @@ Traffic RawBytes(std::size_t bytes, bool printable) {
   return traffic;
 }
 
-void RunPipeline(benchmark::State& state, Traffic traffic) {
+void RunPipeline(benchmark::State& state, Traffic traffic, Sink& sink) {
   KeepFreedMemory();  // as the agent does
   EventBus bus;
-  NullSink sink;
   Output output(std::make_unique<TextFormat>(TextFormatOptions{}), sink);
   if (!bus.Subscribe("#", output)) state.SkipWithError("no subscription");
   EventProcessor processor({}, bus);
@@ -186,9 +188,15 @@ void RunPipeline(benchmark::State& state, Traffic traffic) {
     state.ResumeTiming();
   }
   const ProcessorStats& stats = processor.stats();
+  state.counters["refused"] = static_cast<double>(output.stats().refused_events);
   if (stats.gaps + stats.overlaps + stats.decode_errors != 0) state.SkipWithError("bad traffic");
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(round_bytes));
   state.SetItemsProcessed(static_cast<std::int64_t>(output.stats().events));
+}
+
+void RunPipeline(benchmark::State& state, Traffic traffic) {
+  NullSink sink;
+  RunPipeline(state, std::move(traffic), sink);
 }
 
 void BM_PipelineSmallMessages(benchmark::State& state) {
@@ -206,6 +214,20 @@ BENCHMARK(BM_PipelineRawText);
 
 void BM_PipelineRawHexDump(benchmark::State& state) { RunPipeline(state, RawBytes(4096, false)); }
 BENCHMARK(BM_PipelineRawHexDump);
+
+/// The same through the queue and the writer thread of a real output.
+void BM_PipelineSmallMessagesToDescriptor(benchmark::State& state) {
+  const int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  Result<std::unique_ptr<FdSink>> sink = FdSink::Open(fd);
+  if (sink) {
+    RunPipeline(state, SmallMessages(200), **sink);
+    (*sink)->Close();
+  } else {
+    state.SkipWithError("no sink");
+  }
+  close(fd);
+}
+BENCHMARK(BM_PipelineSmallMessagesToDescriptor)->UseRealTime();
 
 /// What a connection costs after it has gone quiet: a request and a response with a body each.
 void BM_IdleConnections(benchmark::State& state) {
