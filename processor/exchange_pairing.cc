@@ -18,7 +18,8 @@ bool IsFinalResponse(const Message& message) {
       message.parser != ParserType::kHttp2Response) {
     return false;
   }
-  return message.status >= 200 || message.status == kSwitchingProtocols;
+  const bool later_part = message.part > 1 && message.status == 0;
+  return message.status >= 200 || message.status == kSwitchingProtocols || later_part;
 }
 
 }  // namespace
@@ -34,17 +35,18 @@ std::optional<Exchange> ExchangePairing::Take(Message&& message) {
 
   const std::size_t index = Find(message.exchange);
   Exchange& exchange = pending_[index];
+  // Of a message in parts the first has the head, and the last the sizes of the whole.
+  const bool begins = message.part <= 1;
+  const bool ends = message.part == 0 || message.last_part;
   if (request) {
-    exchange.has_request = true;
-    exchange.method = message.method.substr(0, kMaxMethod);
-    KeepTarget(exchange, message);
+    if (begins) KeepRequestLine(exchange, message);
+    exchange.has_request = ends;
     exchange.request_bytes = message.content_bytes;
-    exchange.request_ktime_ns = message.first_ktime_ns;
   } else {
-    exchange.has_response = true;
-    exchange.status = message.status;
+    if (begins) exchange.first_byte_ktime_ns = message.first_ktime_ns;
+    if (begins) exchange.status = message.status;
+    exchange.has_response = ends;
     exchange.response_bytes = message.content_bytes;
-    exchange.first_byte_ktime_ns = message.first_ktime_ns;
     exchange.last_byte_ktime_ns = message.last_ktime_ns;
   }
   if (!exchange.has_request || !exchange.has_response) return std::nullopt;
@@ -76,7 +78,9 @@ Exchange ExchangePairing::Remove(std::size_t index) {
   return removed;
 }
 
-void ExchangePairing::KeepTarget(Exchange& exchange, Message& message) {
+void ExchangePairing::KeepRequestLine(Exchange& exchange, Message& message) {
+  exchange.request_ktime_ns = message.first_ktime_ns;
+  exchange.method = message.method.substr(0, kMaxMethod);
   budget_.Give(exchange.target.size());
   exchange.target = std::move(message.target);
   if (exchange.target.size() > kMaxTarget) {

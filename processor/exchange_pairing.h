@@ -12,14 +12,16 @@
 
 namespace tlscope {
 
-/// What is remembered of a request and its final response.
+/// What is remembered of a request and its final response. Text is cut to the lengths named in
+/// ExchangePairing, and empty when the budget was spent.
 struct Exchange {
   std::uint64_t number = 0;  ///< Message::exchange
   bool has_request = false;
   bool has_response = false;
   std::uint16_t status = 0;
-  std::string method;  ///< at most ExchangePairing::kMaxMethod bytes
-  std::string target;  ///< at most ExchangePairing::kMaxTarget bytes, empty when over budget
+  std::string method;
+  std::string target;
+  std::string host;  ///< the request's Host or :authority
   std::uint64_t request_bytes = 0;
   std::uint64_t response_bytes = 0;
   std::uint64_t request_ktime_ns = 0;
@@ -33,9 +35,10 @@ class ExchangePairing {
  public:
   /// Halves that may wait at once; the oldest is given up for one more.
   static constexpr std::size_t kMaxPending = 256;
-  /// Bytes of a method and of a target that are kept.
+  /// Bytes of a method, a target and a host that are kept.
   static constexpr std::size_t kMaxMethod = 64;
   static constexpr std::size_t kMaxTarget = 8192;
+  static constexpr std::size_t kMaxHost = 256;
 
   explicit ExchangePairing(ByteBudget& budget) : budget_(budget) {}
   ~ExchangePairing();
@@ -43,9 +46,12 @@ class ExchangePairing {
   ExchangePairing& operator=(const ExchangePairing&) = delete;
 
   /// A message that has been dealt with; its strings may be taken. Returns the exchange it
-  /// completes, if it does. Interim responses complete nothing, save 101, after which no other
-  /// response comes.
+  /// completes, if it does: for a request or final response of no known pair, its half alone.
+  /// Interim responses complete nothing, save 101, after which no other response comes.
   std::optional<Exchange> Take(Message&& message);
+
+  /// A half that still waits, the oldest first; nothing when none does. For the connection's end.
+  std::optional<Exchange> TakeWaiting();
 
   /// Halves given up so far.
   std::uint64_t lost() const { return lost_; }
@@ -53,7 +59,7 @@ class ExchangePairing {
  private:
   std::size_t Find(std::uint64_t number);
   Exchange Remove(std::size_t index);
-  void KeepTarget(Exchange& exchange, Message& message);
+  void KeepRequestLine(Exchange& exchange, Message& message);
 
   ByteBudget& budget_;
   std::vector<Exchange> pending_;  // targets accounted for in the budget

@@ -53,6 +53,29 @@ TEST_F(ExchangePairingTest, CompletesWithTheResponseThatSwitchesProtocols) {
   EXPECT_TRUE(pairing.Take(Response(1, 101)));
 }
 
+TEST_F(ExchangePairingTest, CompletesWithTheLastPartOfAMessageInParts) {
+  EXPECT_FALSE(pairing.Take(Request(1)));
+  Message part = Response(1);
+  part.part = 1;
+  part.first_ktime_ns = 10;
+  EXPECT_FALSE(pairing.Take(std::move(part)));
+  for (const bool last : {false, true}) {
+    Message later = Response(1, 0);
+    later.part = last ? 3 : 2;
+    later.last_part = last;
+    later.content_bytes = last ? 99 : 7;
+    later.first_ktime_ns = 20;
+    later.last_ktime_ns = 30;
+    const auto exchange = pairing.Take(std::move(later));
+    EXPECT_EQ(exchange.has_value(), last);
+    if (!exchange) continue;
+    EXPECT_EQ(exchange->status, 200);
+    EXPECT_EQ(exchange->response_bytes, 99U);
+    EXPECT_EQ(exchange->first_byte_ktime_ns, 10U);
+    EXPECT_EQ(exchange->last_byte_ktime_ns, 30U);
+  }
+}
+
 TEST_F(ExchangePairingTest, GivesUpTheOldestHalfWhenTooManyWait) {
   for (std::uint64_t i = 1; i <= ExchangePairing::kMaxPending + 1; ++i) {
     EXPECT_FALSE(pairing.Take(Request(i)));
