@@ -27,6 +27,7 @@
 #include "processor/event_bus.h"
 #include "processor/event_processor.h"
 #include "processor/formats/text_format.h"
+#include "processor/heap.h"
 #include "processor/output.h"
 #include "processor/sinks/fd_sink.h"
 
@@ -193,6 +194,7 @@ Result<void> RunCapture(const CaptureOptions& options) {
   if (auto result = CheckPrivileges(); !result) return result;
   if (auto result = CheckKernelTypes(options.btf_path); !result) return result;
   if (auto result = CheckPids(options.pids); !result) return result;
+  KeepFreedMemory();
   const auto stop = StopSignal::Open();
   if (!stop) return tl::make_unexpected(stop.error());
   // Before the look at what is mapped now: what comes after that is reported.

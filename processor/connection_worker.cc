@@ -105,6 +105,7 @@ void ConnectionWorker::Finish(StreamEnd end) {
   // The speaker's rest is the newer one.
   streams_[Index(Other(speaker_))].Finish(end);
   streams_[Index(speaker_)].Finish(end);
+  while (const auto unanswered = pairing_.TakeWaiting()) Publish(*unanswered);
 }
 
 /// Later events may know what the first one did not.
@@ -138,12 +139,13 @@ void ConnectionWorker::OnMessage(DataType direction, Message&& message) {
 }
 
 void ConnectionWorker::Publish(const Exchange& exchange) {
-  ++env_.stats.exchanges;
+  if (exchange.has_request && exchange.has_response) ++env_.stats.exchanges;
   if (!env_.bus.HasSubscribers(Topic::kHttpExchange)) return;
   env_.bus.Publish(Topic::kHttpExchange,
                    ExchangeEvent{.connection = info_,
                                  .method = exchange.method,
                                  .target = exchange.target,
+                                 .host = exchange.host,
                                  .status = exchange.status,
                                  .request_bytes = exchange.request_bytes,
                                  .response_bytes = exchange.response_bytes,

@@ -56,11 +56,12 @@ struct MessageEvent {
   const Message& message;
 };
 
-/// A request and its final response are both known.
+/// A request and its final response. A half that was never seen has its fields empty or 0.
 struct ExchangeEvent {
   const ConnectionInfo& connection;
   std::string_view method;
   std::string_view target;
+  std::string_view host;  ///< as the request names it, port included
   std::uint16_t status;
   std::uint64_t request_bytes;        ///< content bytes of the request's body
   std::uint64_t response_bytes;       ///< content bytes of the response's body

@@ -58,11 +58,12 @@ class ExchangePairing {
 
  private:
   std::size_t Find(std::uint64_t number);
+  std::size_t Oldest() const;
   Exchange Remove(std::size_t index);
   void KeepRequestLine(Exchange& exchange, Message& message);
 
   ByteBudget& budget_;
-  std::vector<Exchange> pending_;  // targets accounted for in the budget
+  std::vector<Exchange> pending_;  // targets and hosts accounted for in the budget
   std::uint64_t lost_ = 0;
 };
 

@@ -39,9 +39,34 @@ TEST_F(ExchangePairingTest, CompletesWithEitherHalfLast) {
   EXPECT_EQ(early->method, "GET");
 }
 
-TEST_F(ExchangePairingTest, IgnoresUnpairedAndInterimMessages) {
-  EXPECT_FALSE(pairing.Take(Request(0)));
-  EXPECT_FALSE(pairing.Take(Response(0)));
+TEST_F(ExchangePairingTest, GivesOutHalvesOfNoKnownPairAtOnce) {
+  const auto request = pairing.Take(Request(0));
+  ASSERT_TRUE(request);
+  EXPECT_TRUE(request->has_request);
+  EXPECT_FALSE(request->has_response);
+  const auto response = pairing.Take(Response(0, 204));
+  ASSERT_TRUE(response);
+  EXPECT_FALSE(response->has_request);
+  EXPECT_EQ(response->status, 204);
+}
+
+TEST_F(ExchangePairingTest, GivesOutWhatStillWaitsOldestFirst) {
+  EXPECT_FALSE(pairing.Take(Request(2, "/second")));
+  EXPECT_FALSE(pairing.Take(Request(1, "/first")));
+  EXPECT_EQ(pairing.TakeWaiting()->target, "/first");
+  EXPECT_EQ(pairing.TakeWaiting()->target, "/second");
+  EXPECT_FALSE(pairing.TakeWaiting());
+  EXPECT_EQ(budget.used_bytes(), 0U);
+}
+
+TEST_F(ExchangePairingTest, KeepsTheHostTheRequestNames) {
+  Message request = Request(1);
+  request.head = "GET / HTTP/1.1\r\nHost: example.org:8443\r\n\r\n";
+  EXPECT_FALSE(pairing.Take(std::move(request)));
+  EXPECT_EQ(pairing.Take(Response(1))->host, "example.org:8443");
+}
+
+TEST_F(ExchangePairingTest, IgnoresInterimMessages) {
   EXPECT_FALSE(pairing.Take(Request(1)));
   EXPECT_FALSE(pairing.Take(Response(1, 100)));
   EXPECT_FALSE(pairing.Take(Response(1, 199)));

@@ -22,6 +22,7 @@ class Recorder final : public BusSubscriber {
   struct ExchangeCopy {
     std::string method;
     std::string target;
+    std::string host;
     std::uint16_t status;
     std::uint64_t request_bytes;
     std::uint64_t response_bytes;
@@ -43,9 +44,9 @@ class Recorder final : public BusSubscriber {
                           std::string(message->uuid), message->message});
     } else if (const auto* exchange = std::get_if<ExchangeEvent>(&payload)) {
       exchanges.push_back({std::string(exchange->method), std::string(exchange->target),
-                           exchange->status, exchange->request_bytes, exchange->response_bytes,
-                           exchange->request_ktime_ns, exchange->first_byte_ktime_ns,
-                           exchange->last_byte_ktime_ns});
+                           std::string(exchange->host), exchange->status, exchange->request_bytes,
+                           exchange->response_bytes, exchange->request_ktime_ns,
+                           exchange->first_byte_ktime_ns, exchange->last_byte_ktime_ns});
     } else if (const auto* loss = std::get_if<LossEvent>(&payload)) {
       losses.push_back({loss->direction, std::string(loss->uuid), loss->bytes, loss->ktime_ns});
     }

@@ -164,7 +164,7 @@ TEST(TextFormatTest, WritesNothingForExchangesAndConnections) {
   std::string out;
   const ConnDataEvent event;
   format.Append(ConnectionEvent{event}, out);
-  format.Append(ExchangeEvent{Connection(), "GET", "/", 200, 0, 0, 0, 0, 0}, out);
+  format.Append(ExchangeEvent{Connection(), "GET", "/", "", 200, 0, 0, 0, 0, 0}, out);
   format.Append(LibraryEvent{"/lib", ""}, out);
   EXPECT_EQ(out, "");
 }
