@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <zstd.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "parsers/content/coding_stage.h"
+
+namespace tlscope::content {
+namespace {
+
+// RFC 9659 2: a window of at most 8 MiB for the content coding.
+constexpr int kWindowLogMax = 23;
+
+struct FreeDecoder {
+  void operator()(ZSTD_DStream* decoder) const noexcept { ZSTD_freeDStream(decoder); }
+};
+
+/// zstd (RFC 8878): one or more frames, skippable ones too. The library forgets to say what it gave
+/// in the call that fails, so a call either takes input or gives output, never both.
+class ZstdStage final : public CodingStage {
+ public:
+  explicit ZstdStage(ByteBudget& budget) : budget_(budget) {}
+  ~ZstdStage() override { budget_.Give(held_bytes_); }
+  ZstdStage(const ZstdStage&) = delete;
+  ZstdStage& operator=(const ZstdStage&) = delete;
+
+  Step Run(std::string_view input, std::span<char> output) override {
+    if (!decoder_ && !Open()) return {0, 0, Status::kNoMemory};
+    Step step;
+    if (!giving_) {
+      step = Call(input, output.subspan(0, 0));
+      if (step.status != Status::kGoing) return step;
+      giving_ = true;
+    }
+    const Step given = Call({}, output);
+    step.produced = given.produced;
+    step.status = given.status;
+    giving_ = given.produced == output.size();
+    return step;
+  }
+
+  bool at_end() const override { return at_end_; }
+  std::uint64_t held_bytes() const override { return held_bytes_; }
+
+ private:
+  bool Open() {
+    decoder_.reset(ZSTD_createDStream());
+    if (!decoder_) return false;
+    ZSTD_DCtx_setParameter(decoder_.get(), ZSTD_d_windowLogMax, kWindowLogMax);
+    return Settle();
+  }
+
+  Step Call(std::string_view input, std::span<char> output) {
+    ZSTD_inBuffer in{input.data(), input.size(), 0};
+    ZSTD_outBuffer out{output.data(), output.size(), 0};
+    const std::size_t hint = ZSTD_decompressStream(decoder_.get(), &out, &in);
+    if (in.pos != 0 || out.pos != 0) at_end_ = hint == 0;
+    if (ZSTD_isError(hint) != 0) return {in.pos, out.pos, Status::kBroken};
+    return {in.pos, out.pos, Settle() ? Status::kGoing : Status::kNoMemory};
+  }
+
+  /// Makes the budget agree with what the library holds: it takes memory at the start of a frame.
+  bool Settle() {
+    const std::uint64_t bytes = ZSTD_sizeof_DStream(decoder_.get());
+    if (bytes == held_bytes_) return true;
+    budget_.Give(held_bytes_);
+    held_bytes_ = 0;
+    if (!budget_.Take(bytes)) {
+      decoder_.reset();
+      return false;
+    }
+    held_bytes_ = bytes;
+    return true;
+  }
+
+  ByteBudget& budget_;
+  std::unique_ptr<ZSTD_DStream, FreeDecoder> decoder_;
+  std::uint64_t held_bytes_ = 0;
+  bool giving_ = false;  ///< there may be more output without more input
+  bool at_end_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<CodingStage> MakeZstdStage(ByteBudget& budget) {
+  return std::make_unique<ZstdStage>(budget);
+}
+
+}  // namespace tlscope::content
