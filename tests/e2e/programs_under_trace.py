@@ -215,16 +215,7 @@ class HttpsClient(CommandedProgram):
 
     def request(self, method, target, **how):
         """One exchange. `how` may carry a body as `bytes` or `file`, and `chunks`."""
-        self.tell_request(method, target, **how)
-        return self.answered()
-
-    def tell_request(self, method, target, **how):
-        """Starts what `request` does, for `answered`."""
-        self.tell("request", method=method, target=target, **how)
-
-    def answered(self):
-        """The exchange that an earlier `tell_request` led to."""
-        return Exchange(**self.answer())
+        return Exchange(**self.ask("request", method=method, target=target, **how))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each message is told apart by its process and connection, whenever and however it began."""
 
+import concurrent.futures
 import contextlib
 
 import pytest
@@ -60,14 +61,18 @@ def test_two_processes_at_once_are_never_mixed(capture, nginx, credentials):
         for name in clients:
             nginx.add_file(name, name.encode() * 5000)
         ends = {name: client.connect(nginx.port) for name, client in clients.items()}
-        for number in range(rounds):
-            body = b"%d " % number * 500
-            for name, client in clients.items():
-                client.tell_request("GET", f"/{name}")
-                client.tell_request("PUT", f"/uploads/{name}", bytes=name.encode() + body)
-        for name, client in clients.items():
-            done = [client.answered() for _ in range(2 * rounds)]
-            exchanges = [(exchange.sent_bytes, exchange.received_bytes) for exchange in done]
+
+        def talk(name):
+            done = []
+            for number in range(rounds):
+                body = name.encode() + b"%d " % number * 500
+                done.append(clients[name].request("GET", f"/{name}"))
+                done.append(clients[name].request("PUT", f"/uploads/{name}", bytes=body))
+            return [(exchange.sent_bytes, exchange.received_bytes) for exchange in done]
+
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            talks = dict(zip(clients, pool.map(talk, clients)))
+        for name, exchanges in talks.items():
             server = ends[name].peer(nginx.worker_pid, "nginx")
             check_exchanges(agent, ends[name], server, exchanges)
         sockets = {

@@ -42,7 +42,7 @@ def test_a_pid(capture, nginx, start):
     wanted, other = start(), start()
     outcome = check_only(capture, nginx, ("--pid", str(wanted.pid)), [wanted], [other])
     assert {message.pid for message in outcome.messages} == {wanted.pid}
-    assert outcome.summary.messages.events == 2
+    assert outcome.summary.messages == 2
 
 
 def test_several_pids(capture, nginx, start):

@@ -40,6 +40,19 @@ def test_curl_and_nginx_are_captured_at_both_ends(capture, nginx, curl, version)
         assert connection_as_nginx_says(transfer.body) == in_nginx_terms(client, nginx)
 
 
+@pytest.mark.parametrize("place", ["auto", "public"])
+def test_wherever_the_probes_sit_the_same_is_captured(capture, nginx, curl, https_client, place):
+    nginx.add_file("probed", b"probed\n" * 10000)
+    with capture("--attach", place) as agent:
+        (transfer,) = curl.run(nginx.url("/probed"))
+        exchange = (transfer.request_head, transfer.response_head + transfer.body)
+        check_exchanges(agent, transfer.end, server_end(nginx, transfer.end), [exchange])
+        client = https_client.connect(nginx.port)
+        done = [https_client.request("GET", "/connection") for _ in range(2)]
+        exchanges = [(exchange.sent_bytes, exchange.received_bytes) for exchange in done]
+        check_exchanges(agent, client, server_end(nginx, client), exchanges)
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_python_http_client_is_captured(capture, nginx, https_client, address):
     with capture() as agent:

@@ -33,12 +33,13 @@ class Count:
 _SUMMARY = re.compile(
     r"tlscope: events seen: (?P<seen>\d+) \((?P<seen_bytes>\d+) bytes\)\n"
     r"tlscope: delivered: (?P<delivered>\d+) records \((?P<delivered_bytes>\d+) bytes\)\n"
-    r"tlscope: messages: (?P<messages>\d+) \(HTTPRequest (?P<requests>\d+), "
-    r"HTTPResponse (?P<responses>\d+), DefaultParser (?P<others>\d+)\)\n"
+    r"tlscope: messages: (?P<messages>\d+) "
+    r"\((?P<by_name>none|[A-Za-z]+ \d+(?:, [A-Za-z]+ \d+)*)\)\n"
     r"tlscope: lost: ring full (?P<ring_full>\d+) \((?P<ring_full_bytes>\d+) bytes\), "
     r"map full (?P<map_full>\d+) \((?P<map_full_bytes>\d+) bytes\), "
     r"unreadable memory (?P<unreadable>\d+) \((?P<unreadable_bytes>\d+) bytes\), "
-    r"over --max-payload (?P<over_max>\d+) \((?P<over_max_bytes>\d+) bytes\)[^\n]*\n"
+    r"over --max-payload (?P<over_max>\d+) \((?P<over_max_bytes>\d+) bytes\)\n"
+    r"(?:tlscope: (?!output)[^\n]*\n)*"
     r"tlscope: output: (?P<written>\d+) messages written \((?P<written_bytes>\d+) bytes\), "
     r"(?P<dropped>\d+) dropped"
 )
@@ -50,10 +51,8 @@ class Summary:
 
     seen: Count
     delivered: Count
-    messages: Count  # without bytes
-    requests: int
-    responses: int
-    others: int
+    messages: int
+    messages_by_name: dict
     ring_full: Count
     map_full: Count
     unreadable: Count
@@ -66,18 +65,18 @@ class Summary:
         """The summary that `text`, the agent's diagnostics, ends with."""
         match = _SUMMARY.search(text)
         assert match, f"no summary on stderr:\n{text}"
-        parts = {key: int(value) for key, value in match.groupdict().items()}
+        parts = match.groupdict()
+        by_name = re.findall(r"([A-Za-z]+) (\d+)", parts.pop("by_name"))
+        parts = {key: int(value) for key, value in parts.items()}
 
         def count(name):
-            return Count(parts[name], parts.get(f"{name}_bytes", 0))
+            return Count(parts[name], parts[f"{name}_bytes"])
 
         return Summary(
             seen=count("seen"),
             delivered=count("delivered"),
-            messages=count("messages"),
-            requests=parts["requests"],
-            responses=parts["responses"],
-            others=parts["others"],
+            messages=parts["messages"],
+            messages_by_name={name: int(number) for name, number in by_name},
             ring_full=count("ring_full"),
             map_full=count("map_full"),
             unreadable=count("unreadable"),
@@ -175,8 +174,8 @@ class Agent:
         os.killpg(self.pid, signal.SIGCONT)
 
     def stop(self, with_signal=signal.SIGINT):
-        """Asks it to end, waits until it has, and returns all it left."""
-        self._process.send_signal(with_signal)
+        """Signals it and its launcher, as a terminal does, and returns all it left at its end."""
+        os.killpg(self.pid, with_signal)
         return self.wait_for_exit()
 
     def wait_for_exit(self):

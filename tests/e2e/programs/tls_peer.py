@@ -23,8 +23,12 @@ class Peer(command_loop.Actor):
         """Opens a port of the system's choice."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(command["certificate"], command["key"])
-        family = socket.AF_INET6 if ":" in command["address"] else socket.AF_INET
-        plain = socket.create_server((command["address"], 0), family=family)
+        address = command["address"]
+        plain = socket.create_server(
+            (address, 0),
+            family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+            dualstack_ipv6=address.startswith("::ffff:"),
+        )
         self._listener = context.wrap_socket(plain, server_side=True)
         return {"port": self._listener.getsockname()[1]}
 
@@ -40,7 +44,7 @@ class Peer(command_loop.Actor):
             context.maximum_version = ssl.TLSVersion.TLSv1_2
         plain = socket.create_connection((command["address"], command["port"]))
         plain.settimeout(command.get("timeout"))
-        self._connection = context.wrap_socket(plain, server_hostname=command["address"])
+        self._connection = context.wrap_socket(plain, server_hostname="localhost")
         return self._describe()
 
     def send(self, command):
