@@ -65,12 +65,15 @@ class BrotliStage final : public CodingStage {
 
  private:
   Step RunOnce(std::string_view input, std::span<char> output) {
+    // What a byte makes comes out before the next one can spoil it.
+    if (giving_) input = {};
     std::size_t in = input.size();
     std::size_t out = output.size();
     const auto* next_in = reinterpret_cast<const std::uint8_t*>(input.data());
     auto* next_out = reinterpret_cast<std::uint8_t*>(output.data());
     const BrotliDecoderResult result =
         BrotliDecoderDecompressStream(decoder_.get(), &in, &next_in, &out, &next_out, nullptr);
+    giving_ = out == 0;
     Step step{input.size() - in, output.size() - out, Status::kGoing};
     if (result == BROTLI_DECODER_RESULT_ERROR) {
       const bool memory = IsAllocationError(BrotliDecoderGetErrorCode(decoder_.get()));
@@ -80,6 +83,7 @@ class BrotliStage final : public CodingStage {
   }
 
   const bool bytewise_;
+  bool giving_ = false;  ///< there may be more output without more input
   CountedMemory memory_;
   std::unique_ptr<BrotliDecoderState, DestroyDecoder> decoder_;  // lives in memory_
 };
