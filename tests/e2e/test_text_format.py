@@ -128,6 +128,7 @@ def test_reads_ipv6_endpoints():
         {"Length": "-1"},
         {"more": ", Incomplete:false"},
         {"more": ", Cut:1, Lost:1"},
+        {"more": ", Hex:false"},
         {"more": " "},
     ],
 )
@@ -148,6 +149,18 @@ def test_refuses_a_message_of_another_length(body):
 def test_refuses_markers_that_disagree_with_the_header(body):
     with pytest.raises(FormatError):
         read(header(Length="4", more=", Lost:7") + body + b"\n")
+
+
+def test_reads_messages_that_are_not_shown_as_they_were_sent():
+    output = (
+        (header(more=", Hidden:1000") + b"GET / HTTP/1.1\r\n\r\n[tlscope: 1000 bytes]\n")
+        + (header(more=", Pretty:true") + b"GET / HTTP/1.1\r\n\r\n{\n  1\n}\n")
+        + (header(Name="DefaultParser", Type="0", Length="2", more=", Hex:true"))
+        + (hex_dump_of(b"\0\1") + b"\n")
+    )
+    hidden, pretty, dumped = read(output)
+    assert hidden.altered and pretty.altered and not dumped.altered
+    assert (dumped.hex_dump, dumped.body) == (True, b"\0\1")
 
 
 def test_an_unknown_socket_has_no_ends():

@@ -4,7 +4,8 @@
 A message is a header line and then its bytes. HTTP messages that lack nothing are exactly `Length`
 bytes long, so they can be told apart whatever they contain. Bytes of no known protocol are text of
 that length or a hex dump whose rows follow from it. Only a message with a hole or a cut, where a
-marker stands for what is missing, ends where the next header line begins.
+marker stands for what is missing, and one that is not shown as it was sent end where the next
+header line begins.
 """
 
 import dataclasses
@@ -28,6 +29,7 @@ _HEADER = re.compile(
     r"Name:(?P<name>[A-Za-z]+), Type:(?P<type>\d+), Length:(?P<length>\d+)"
     r"(?P<incomplete>, Incomplete:true)?(?P<resynchronised>, Resynchronised:true)?"
     r"(?:, Lost:(?P<lost>\d+))?(?:, Cut:(?P<cut>\d+))?"
+    r"(?:(?P<hex>, Hex:true)|(?P<pretty>, Pretty:true)|, Hidden:(?P<hidden>\d+))?"
 )
 _UUID = re.compile(r"(?P<pid>\d+)_(?P<tid>\d+)_(?P<comm>.*)_(?P<fd>-1|\d+)_(?P<data_type>[01])")
 _SOCKET_UUID = re.compile(
@@ -39,7 +41,7 @@ _HEX_ROW = re.compile(
 )
 _HEX_ROW_BYTES = 16
 _LOST_MARKER = re.compile(rb"\n\[tlscope: (?:(\d+) )?bytes lost\]\n")
-_CUT_MARKER = re.compile(rb"\n\[tlscope: (\d+) bytes cut by --tsize\]")
+_CUT_MARKER = re.compile(rb"\n\[tlscope: (\d+) bytes cut by --[a-z-]+\]")
 
 
 class FormatError(Exception):
@@ -125,8 +127,9 @@ class Message:
     resynchronised: bool
     lost: int
     cut: int
+    altered: bool  # laid out anew, or its content hidden
+    hex_dump: bool
     body: bytes = b""  # head, content and trailers, markers and dumps undone
-    hex_dump: bool = False
 
     @property
     def whole(self):
@@ -170,6 +173,8 @@ def parse_header(line):
         resynchronised=bool(match["resynchronised"]),
         lost=int(match["lost"] or 0),
         cut=int(match["cut"] or 0),
+        altered=bool(match["pretty"] or match["hidden"]),
+        hex_dump=bool(match["hex"]),
     )
     ends = (message.uuid.local, message.uuid.remote)
     if message.uuid.socket and ends != (message.src, message.dest):
@@ -179,6 +184,8 @@ def parse_header(line):
 
 def without_markers(message):
     """The message with its bytes alone, after a check that the markers say what its header does."""
+    if message.altered or message.hex_dump:
+        return message
     lost = sum(int(match[1] or 0) for match in _LOST_MARKER.finditer(message.body))
     cut = sum(int(match[1]) for match in _CUT_MARKER.finditer(message.body))
     body = _CUT_MARKER.sub(b"", _LOST_MARKER.sub(b"", message.body))
@@ -242,14 +249,14 @@ class TextReader:
         """The open message with its bytes, or None when they have not all come yet."""
         if self._open.name == LOST:
             return self._open
-        if self._open.lost or self._open.cut:
+        if self._open.lost or self._open.cut or self._open.altered:
             return self._read_until_next_header(at_end)
         if self._open.name == "DefaultParser":
             end = self._buffer.find(b"\n")
             if end < 0:
                 return None
             row = _HEX_ROW.fullmatch(self._buffer[:end])
-            if row and row["offset"] == b"00000000":
+            if self._open.hex_dump or (row and row["offset"] == b"00000000"):
                 return self._read_hex_dump()
         return self._read_exactly(self._open.length)
 
