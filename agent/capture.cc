@@ -9,6 +9,7 @@
 #include <bit>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <ctime>
 #include <memory>
 #include <string>
@@ -26,6 +27,7 @@
 #include "agent/summary.h"
 #include "processor/event_bus.h"
 #include "processor/event_processor.h"
+#include "processor/formats/line_format.h"
 #include "processor/formats/text_format.h"
 #include "processor/heap.h"
 #include "processor/output.h"
@@ -78,12 +80,38 @@ ProbeOptions ProbeOptionsOf(const CaptureOptions& options) {
   return probes;
 }
 
-TextFormatOptions TextOptions() {
+// What is kept of a body, and the option that says so.
+struct BodyLimit {
+  std::uint64_t bytes;
+  const char* option;
+};
+
+BodyLimit BodyLimitOf(const CaptureOptions& options) {
+  if (options.headers_only) return {0, "--headers-only"};
+  if (options.max_body_bytes != 0 && options.max_body_bytes < options.message_bytes)
+    return {options.max_body_bytes, "--max-body"};
+  return {options.message_bytes, "--tsize"};
+}
+
+bool UseColor(ColorMode mode, bool terminal) {
+  if (mode != ColorMode::kAuto) return mode == ColorMode::kAlways;
+  const char* no_color = std::getenv("NO_COLOR");  // no-color.org  NOLINT(concurrency-mt-unsafe)
+  return terminal && (no_color == nullptr || *no_color == '\0');
+}
+
+std::unique_ptr<Format> MakeFormat(const CaptureOptions& options) {
+  const auto offset_ns = static_cast<std::int64_t>(ClockNs(CLOCK_REALTIME)) -
+                         static_cast<std::int64_t>(ClockNs(CLOCK_MONOTONIC));
+  if (options.format == OutputFormat::kLine) return std::make_unique<LineFormat>(offset_ns);
+  const bool terminal = isatty(STDOUT_FILENO) == 1;
   TextFormatOptions text;
-  text.realtime_offset_ns = static_cast<std::int64_t>(ClockNs(CLOCK_REALTIME)) -
-                            static_cast<std::int64_t>(ClockNs(CLOCK_MONOTONIC));
-  text.escape_control = isatty(STDOUT_FILENO) == 1;
-  return text;
+  text.realtime_offset_ns = offset_ns;
+  text.escape_control = terminal;
+  text.color = UseColor(options.color, terminal);
+  text.pretty_json = options.pretty_json;
+  text.body_view = options.body_view;
+  text.cut_by = BodyLimitOf(options).option;
+  return std::make_unique<TextFormat>(text);
 }
 
 FdSinkOptions StdoutOptions(const StopSignal& stop) {
@@ -140,7 +168,7 @@ class Pipeline {
  private:
   Pipeline(const CaptureOptions& options, std::unique_ptr<FdSink> sink)
       : sink_(std::move(sink)),
-        output_(std::make_unique<TextFormat>(TextOptions()), *sink_),
+        output_(MakeFormat(options), *sink_),
         processor_(ProcessorOptionsOf(options), bus_) {
     for (const char* pattern : {"events.http.#", "events.tls.#", "control.health.lost"}) {
       if (!bus_.Subscribe(pattern, output_)) std::abort();  // the patterns are ours
@@ -149,7 +177,7 @@ class Pipeline {
 
   static ProcessorOptions ProcessorOptionsOf(const CaptureOptions& options) {
     ProcessorOptions processor;
-    processor.limits.body_bytes = options.message_bytes;
+    processor.limits.body_bytes = BodyLimitOf(options).bytes;
     return processor;
   }
 
@@ -164,8 +192,7 @@ class Pipeline {
 
 Result<void> AttachLibraries(const CaptureOptions& options, LibraryAttacher& libraries) {
   for (const std::string& path : options.libraries) {
-    if (!libraries.Attach(path))
-      return Fail(Errc::kNotFound, 0, "capture from " + path, "see the warning above");
+    if (auto attached = libraries.Attach(path); !attached) return attached;
   }
   libraries.AttachAll();
   if (libraries.attached() > 0 || options.wait_for_library) return {};

@@ -5,7 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "processor/formats/text_options.h"
+
 namespace tlscope {
+
+/// Which of the formats goes to standard output.
+enum class OutputFormat : std::uint8_t { kText, kLine };
+
+/// When text is coloured.
+enum class ColorMode : std::uint8_t { kAuto, kAlways, kNever };
 
 /// What `tlscope capture` was asked to do.
 struct CaptureOptions {
@@ -15,12 +23,18 @@ struct CaptureOptions {
   std::vector<std::string> libraries;          ///< files to attach to besides those found
   std::uint64_t max_payload_bytes = 1U << 20;  ///< captured of one SSL call; 0: all
   std::uint64_t message_bytes = 16U << 20;     ///< kept of one message's body
+  std::uint64_t max_body_bytes = 0;            ///< kept of it besides; 0: no further limit
+  bool headers_only = false;                   ///< keep no body
   std::uint32_t ring_mib = 32;                 ///< of the ring, 1 to 1024; rounded up to 2^n
   std::string btf_path;                        ///< empty: the kernel's own
-  bool attach_public = false;                  ///< probe the public functions only
-  bool wait_for_library = false;               ///< go on when the host has no libssl yet
-  bool quiet = false;                          ///< warnings and errors only
-  bool verbose = false;                        ///< what libbpf has to say, too
+  OutputFormat format = OutputFormat::kText;
+  BodyView body_view = BodyView::kAuto;
+  ColorMode color = ColorMode::kAuto;
+  bool pretty_json = false;
+  bool attach_public = false;     ///< probe the public functions only
+  bool wait_for_library = false;  ///< go on when the host has no libssl yet
+  bool quiet = false;             ///< warnings and errors only
+  bool verbose = false;           ///< what libbpf has to say, too
 };
 
 }  // namespace tlscope

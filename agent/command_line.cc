@@ -79,6 +79,60 @@ CLI::Validator CommName() {
       "NAME");
 }
 
+CLI::Option* AddSize(CLI::App& command, const std::string& flags, std::uint64_t& bytes,
+                     const std::string& help) {
+  return command.add_option(flags, bytes, help + " (takes KiB, MiB, GiB)")
+      ->transform(Size())
+      ->capture_default_str();
+}
+
+// One of some names, each standing for a value.
+template <class Value>
+CLI::Option* AddChoice(CLI::App& command, const std::string& flags, Value& value,
+                       const std::map<std::string, Value>& choices, const std::string& help) {
+  std::string initial;
+  std::string names;
+  for (const auto& [name, choice] : choices) {
+    if (choice == value) initial = name;
+    names += names.empty() ? name : "|" + name;
+  }
+  const auto to_number = [choices, names](std::string& word) -> std::string {
+    const auto choice = choices.find(word);
+    if (choice == choices.end()) return "'" + word + "' is none of " + names;
+    word = std::to_string(static_cast<int>(choice->second));
+    return {};
+  };
+  return command.add_option(flags, value, help)
+      ->transform(CLI::Validator(to_number, names))
+      ->default_str(initial);
+}
+
+void AddOutput(CLI::App& capture, CaptureOptions& options) {
+  AddChoice<OutputFormat>(capture, "--format", options.format,
+                          {{"text", OutputFormat::kText}, {"line", OutputFormat::kLine}},
+                          "text: messages as they were sent; line: one line per exchange");
+  static std::string target = "-";
+  capture.add_option("-o,--output", target, "Where to write")->check(StdoutTarget());
+  AddSize(capture, "--tsize", options.message_bytes,
+          "Bytes kept of one message's body; the rest is reported by size");
+  AddSize(capture, "--max-body", options.max_body_bytes,
+          "Bytes shown of a body, if less than --tsize; 0 for no further limit");
+  capture.add_flag("--headers-only", options.headers_only, "Keep no bodies, only their sizes");
+  CLI::Option* const binary = AddChoice<BodyView>(
+      capture, "--binary", options.body_view,
+      {{"auto", BodyView::kAuto}, {"show", BodyView::kShow}, {"hex", BodyView::kHex}},
+      "Binary bodies: auto, by size and type; show, as they are; hex, as --hex");
+  capture
+      .add_flag_callback(
+          "--hex", [&options] { options.body_view = BodyView::kHex; }, "Bodies as hex dumps")
+      ->excludes(binary);
+  capture.add_flag("--pretty", options.pretty_json, "Lay out JSON bodies over lines");
+  AddChoice<ColorMode>(
+      capture, "--color", options.color,
+      {{"auto", ColorMode::kAuto}, {"always", ColorMode::kAlways}, {"never", ColorMode::kNever}},
+      "Colour the text; auto: on a terminal, unless NO_COLOR is set");
+}
+
 void AddCapture(CLI::App& app, CaptureOptions& options) {
   CLI::App* capture =
       app.add_subcommand("capture", "Print the plaintext of the TLS traffic on this host");
@@ -92,34 +146,17 @@ void AddCapture(CLI::App& app, CaptureOptions& options) {
       ->check(CLI::ExistingFile);
   capture->add_flag("--wait", options.wait_for_library,
                     "Start even if no libssl is found yet, and wait for one");
-  capture
-      ->add_option("--max-payload", options.max_payload_bytes,
-                   "Bytes captured of one SSL call; 0 for all. Takes KiB, MiB, GiB")
-      ->transform(Size())
-      ->capture_default_str();
-  capture
-      ->add_option("--tsize", options.message_bytes,
-                   "Bytes kept of one message's body; the rest is reported by size")
-      ->transform(Size())
-      ->capture_default_str();
+  AddSize(*capture, "--max-payload", options.max_payload_bytes,
+          "Bytes captured of one SSL call; 0 for all");
   capture->add_option("--ring-mib", options.ring_mib, "Size of the ring buffer in MiB")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   capture->add_option("--btf", options.btf_path, "Read the kernel's types from this file")
       ->check(CLI::ExistingFile);
-  capture
-      ->add_option("--attach", options.attach_public,
-                   "Where to probe a library: auto, the cheapest certain place, or public, the "
-                   "public functions")
-      ->transform(
-          CLI::CheckedTransformer(std::map<std::string, bool>{{"auto", false}, {"public", true}}))
-      ->default_str("auto");
-  static std::string format = "text";
-  static std::string target = "-";
-  capture->add_option("--format", format, "Format on standard output")
-      ->check(CLI::IsMember({"text"}))
-      ->capture_default_str();
-  capture->add_option("-o,--output", target, "Where to write")->check(StdoutTarget());
+  AddChoice<bool>(*capture, "--attach", options.attach_public, {{"auto", false}, {"public", true}},
+                  "Where to probe a library: auto, the cheapest certain place, or public, the "
+                  "public functions");
+  AddOutput(*capture, options);
   capture->add_flag("-q,--quiet", options.quiet, "Print warnings and errors only");
   capture->add_flag("-v,--verbose", options.verbose, "Print what the BPF library says as well");
 }

@@ -9,22 +9,22 @@
 
 namespace tlscope {
 
-bool LibraryAttacher::Attach(const std::string& path) {
+Result<void> LibraryAttacher::Attach(const std::string& path) {
   struct stat status {};
-  if (stat(path.c_str(), &status) != 0) return false;
-  if (!known_.emplace(status.st_dev, status.st_ino).second) return true;
-  const Result<void> result = probes_.AttachLibrary(path);
+  if (stat(path.c_str(), &status) != 0) return Fail(Errc::kSystem, errno, "find " + path);
+  if (!known_.emplace(status.st_dev, status.st_ino).second) return {};
+  Result<void> result = probes_.AttachLibrary(path);
   if (result) {
     ++attached_;
     bus_.Publish(Topic::kLibraryAttached, LibraryEvent{path, {}});
-    return true;
+  } else if (result.error().code != Errc::kNotFound) {  // others' libraries have such names too
+    bus_.Publish(Topic::kLibraryFailed, LibraryEvent{path, result.error().Describe()});
   }
-  bus_.Publish(Topic::kLibraryFailed, LibraryEvent{path, result.error().Describe()});
-  return false;
+  return result;
 }
 
 void LibraryAttacher::AttachAll() {
-  for (const std::string& path : FindLibraries()) Attach(path);
+  for (const std::string& path : FindLibraries()) static_cast<void>(Attach(path));
 }
 
 void LibraryAttacher::OnMapping(const NewMapping& mapping) {

@@ -21,8 +21,9 @@ class LibraryAttacher {
   /// Both are borrowed and outlive this object.
   LibraryAttacher(ProbeSession& probes, const EventBus& bus) : probes_(probes), bus_(bus) {}
 
-  /// Attaches to the file at `path` unless that was done or tried before. False when it failed.
-  bool Attach(const std::string& path);
+  /// Attaches to the file at `path`, unless that was done or tried before. kNotFound, which the bus
+  /// is not told of: it is no OpenSSL library.
+  Result<void> Attach(const std::string& path);
 
   /// Attaches to every libssl that is mapped or installed now.
   void AttachAll();

@@ -8,8 +8,7 @@
 #include "parsers/parser_registry.h"
 #include "processor/formats/decimal.h"
 #include "processor/formats/endpoint_text.h"
-#include "processor/formats/hex_dump.h"
-#include "processor/formats/printable.h"
+#include "processor/formats/text_body.h"
 
 namespace tlscope {
 namespace {
@@ -22,25 +21,29 @@ void AppendField(std::string_view key, std::uint64_t value, std::string& out) {
   AppendDecimal(value, out);
 }
 
-void AppendGapMarker(std::uint64_t bytes, std::string& out) {
-  out += "\n[tlscope: ";
-  if (bytes != 0) {
-    AppendDecimal(bytes, out);
-    out.push_back(' ');
-  }
-  out += "bytes lost]\n";
-}
-
 std::uint64_t LostBytes(const Message& message) {
   std::uint64_t bytes = 0;
   for (const BodyGap& gap : message.gaps) bytes += gap.bytes;
   return bytes;
 }
 
+// SGR sequences of ECMA-48 8.3.117.
+constexpr std::string_view kDim = "\x1b[2m";
+constexpr std::string_view kReset = "\x1b[0m";
+constexpr std::string_view kRequestColor = "\x1b[1;36m";
+
+std::string_view StartLineColor(const Message& message) {
+  if (message.status == 0) return kRequestColor;
+  if (message.status < 300) return "\x1b[1;32m";
+  if (message.status < 400) return "\x1b[1;34m";
+  if (message.status < 500) return "\x1b[1;33m";
+  return "\x1b[1;31m";
+}
+
 }  // namespace
 
 TextFormat::TextFormat(const TextFormatOptions& options)
-    : escape_control_(options.escape_control), time_(options.realtime_offset_ns) {}
+    : options_(options), time_(options.realtime_offset_ns) {}
 
 void TextFormat::Append(const BusPayload& payload, std::string& out) {
   if (const auto* message = std::get_if<MessageEvent>(&payload)) {
@@ -54,6 +57,8 @@ void TextFormat::AppendMessage(const MessageEvent& event, std::string& out) {
   const Message& message = event.message;
   const std::size_t length = message.head.size() + message.body.size() + message.trailers.size();
   out.reserve(out.size() + kHeaderBytes + length);
+  const TextBody body(message, options_);
+  if (options_.color) out += kDim;
   AppendOrigin(event.connection, message.first_ktime_ns, event.uuid, out);
   out += ParserName(message.parser);
   AppendField(", Type:", static_cast<std::uint64_t>(message.parser), out);
@@ -62,12 +67,26 @@ void TextFormat::AppendMessage(const MessageEvent& event, std::string& out) {
   if (message.resynchronised) out += ", Resynchronised:true";
   if (!message.gaps.empty()) AppendField(", Lost:", LostBytes(message), out);
   if (message.cut_bytes != 0) AppendField(", Cut:", message.cut_bytes, out);
+  body.AppendFields(out);
+  if (options_.color) out += kReset;
   out.push_back('\n');
 
-  AppendText(message.head, out);
-  AppendBody(message, out);
-  AppendText(message.trailers, out);
+  AppendHead(message, out);
+  body.Append(out);
+  AppendText(message.trailers, options_, out);
   out.push_back('\n');
+}
+
+void TextFormat::AppendHead(const Message& message, std::string& out) const {
+  std::string_view head = message.head;
+  if (options_.color && !head.empty()) {
+    const std::size_t end = std::min(head.find_first_of("\r\n"), head.size());
+    out += StartLineColor(message);
+    AppendText(head.substr(0, end), options_, out);
+    out += kReset;
+    head.remove_prefix(end);
+  }
+  AppendText(head, options_, out);
 }
 
 void TextFormat::AppendLoss(const LossEvent& event, std::string& out) {
@@ -91,39 +110,6 @@ void TextFormat::AppendOrigin(const ConnectionInfo& connection, std::uint64_t kt
   out += ", UUID:";
   out += uuid;
   out += ", Name:";
-}
-
-void TextFormat::AppendBody(const Message& message, std::string& out) const {
-  const std::string_view body = message.body;
-  const bool dump = message.parser == ParserType::kUnknown && !IsPrintableText(body);
-  const auto append = [&](std::size_t from, std::size_t to) {
-    const std::string_view part = body.substr(from, to - from);
-    if (dump) {
-      AppendHexDump(part, from, out);
-    } else {
-      AppendText(part, out);
-    }
-  };
-  std::size_t shown = 0;
-  for (const BodyGap& gap : message.gaps) {
-    const std::size_t position = std::clamp<std::uint64_t>(gap.position, shown, body.size());
-    append(shown, position);
-    shown = position;
-    AppendGapMarker(gap.bytes, out);
-  }
-  append(shown, body.size());
-  if (message.cut_bytes == 0) return;
-  AppendField("\n[tlscope: ", message.cut_bytes, out);
-  out += " bytes cut by --tsize]";
-  if (!message.trailers.empty()) out.push_back('\n');
-}
-
-void TextFormat::AppendText(std::string_view bytes, std::string& out) const {
-  if (escape_control_) {
-    AppendForTerminal(bytes, out);
-  } else {
-    out += bytes;
-  }
 }
 
 }  // namespace tlscope

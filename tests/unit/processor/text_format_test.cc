@@ -44,16 +44,17 @@ Message Raw(std::string body) {
 }
 
 std::string Render(const Message& message, const ConnectionInfo& connection = Connection(),
-                   bool escape = false) {
-  TextFormat format({.realtime_offset_ns = kOffset, .escape_control = escape});
+                   TextFormatOptions options = {}) {
+  options.realtime_offset_ns = kOffset;
+  TextFormat format(options);
   std::string out;
   format.Append(MessageEvent{connection, DataType::kWrite, kUuid, message}, out);
   return out;
 }
 
 /// What follows the header line.
-std::string RenderBytes(const Message& message, bool escape = false) {
-  const std::string text = Render(message, Connection(), escape);
+std::string RenderBytes(const Message& message, const TextFormatOptions& options = {}) {
+  const std::string text = Render(message, Connection(), options);
   return text.substr(text.find('\n') + 1);
 }
 
@@ -119,7 +120,57 @@ TEST(TextFormatTest, WritesIpv6InBracketsAndUnknownInWords) {
 TEST(TextFormatTest, CutsNothingAtANul) {
   Message message = Request();
   message.body = "a\0b"s;
+  EXPECT_EQ(RenderBytes(message, {.body_view = BodyView::kShow}), message.head + "a\0b\n"s);
+  message.head = "POST / HTTP/1.1\r\nContent-Type: text/plain\r\n\r\n";
   EXPECT_EQ(RenderBytes(message), message.head + "a\0b\n"s);
+}
+
+TEST(TextFormatTest, SummarisesABinaryBodyByItsSizeAndType) {
+  Message message = Request();
+  message.body = "\x89PNG\0"s;
+  EXPECT_TRUE(Render(message).ends_with(
+      ", Length:33, Hidden:5\n" + message.head +
+      "[tlscope: 5 bytes of binary data; --binary=show or --hex prints them]\n"));
+  message.head = "POST / HTTP/1.1\r\nContent-Type: Image/PNG; a=b\r\n\r\n";
+  EXPECT_EQ(RenderBytes(message),
+            message.head + "[tlscope: 5 bytes of image/png; --binary=show or --hex prints them]\n");
+}
+
+TEST(TextFormatTest, DumpsAnyBodyWhenAsked) {
+  const std::string text = Render(Request(), Connection(), {.body_view = BodyView::kHex});
+  EXPECT_TRUE(
+      text.ends_with(", Length:32, Hex:true\nPOST / HTTP/1.1\r\nHost: a\r\n\r\n"
+                     "00000000  62 6f 64 79                                       |body|\n"))
+      << text;
+}
+
+TEST(TextFormatTest, LaysOutJsonWhenAskedAndOnlyWhenItIsWhole) {
+  Message message = Request();
+  message.body = R"({"a":1})";
+  const TextFormatOptions pretty{.pretty_json = true};
+  EXPECT_TRUE(Render(message, Connection(), pretty)
+                  .ends_with(", Length:35, Pretty:true\n" + message.head + "{\n  \"a\": 1\n}\n"));
+  EXPECT_EQ(RenderBytes(message), message.head + message.body + "\n");
+  message.body = R"({"a":)";
+  EXPECT_EQ(RenderBytes(message, pretty), message.head + message.body + "\n");
+}
+
+TEST(TextFormatTest, ColorsNothingButItsOwnLinesAndTheStartLine) {
+  Message message = Request();
+  message.status = 404;
+  const std::string text = Render(message, Connection(), {.color = true});
+  EXPECT_TRUE(text.starts_with("\x1b[2mPID:")) << text;
+  EXPECT_TRUE(text.ends_with(
+      ", Length:32\x1b[0m\n\x1b[1;33mPOST / HTTP/1.1\x1b[0m\r\nHost: a\r\n\r\nbody\n"))
+      << text;
+}
+
+TEST(TextFormatTest, NamesTheOptionThatCutABody) {
+  Message message = Request();
+  message.body.clear();
+  message.cut_bytes = 4;
+  EXPECT_EQ(RenderBytes(message, {.cut_by = "--headers-only"}),
+            message.head + "\n[tlscope: 4 bytes cut by --headers-only]\n");
 }
 
 TEST(TextFormatTest, WritesPrintableBytesOfNoProtocolAsText) {
@@ -131,7 +182,7 @@ TEST(TextFormatTest, DumpsOtherBytesOfNoProtocol) {
   Message message = Raw("0123456789abcdef\x00\xff|~"s);
   EXPECT_EQ(Render(message),
             kOrigin +
-                ", Name:DefaultParser, Type:0, Length:20\n"
+                ", Name:DefaultParser, Type:0, Length:20, Hex:true\n"
                 "00000000  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  |0123456789abcdef|\n"
                 "00000010  00 ff 7c 7e                                       |..|~|\n");
   message.gaps = {{18, 5}};
@@ -146,8 +197,9 @@ TEST(TextFormatTest, EscapesWhatCouldActOnATerminalOnlyWhenAsked) {
   Message message = Request();
   message.head = "GET /\x1b[2J HTTP/1.1\r\n\r\n";
   message.body = "\xc2\x9b\x9b\x7f\rx\r\n\t\xc3\xa9\xff\0."s;
-  EXPECT_EQ(RenderBytes(message), message.head + message.body + "\n");
-  EXPECT_EQ(RenderBytes(message, true),
+  EXPECT_EQ(RenderBytes(message, {.body_view = BodyView::kShow}),
+            message.head + message.body + "\n");
+  EXPECT_EQ(RenderBytes(message, {.escape_control = true, .body_view = BodyView::kShow}),
             "GET /\\x1b[2J HTTP/1.1\r\n\r\n"
             "\\xc2\\x9b\\x9b\\x7f\\x0dx\r\n\t\xc3\xa9\\xff\\x00.\n");
 }
