@@ -23,6 +23,16 @@ std::uint64_t AddSaturating(std::uint64_t a, std::uint64_t b) {
 
 }  // namespace
 
+class MessageBuilder::Decoded final : public content::ContentSink {
+ public:
+  explicit Decoded(MessageBuilder& builder) : builder_(builder) {}
+  void OnContent(std::string_view bytes) override { builder_.Keep(bytes, 0); }
+  void Retract(std::uint64_t bytes) override { builder_.Unkeep(bytes); }
+
+ private:
+  MessageBuilder& builder_;
+};
+
 bool MessageBuilder::Take(std::uint64_t bytes) {
   if (!budget_.Take(bytes)) return false;
   taken_bytes_ += bytes;
@@ -52,12 +62,56 @@ bool MessageBuilder::Reserve(std::uint64_t needed_bytes, std::uint64_t expected_
 
 void MessageBuilder::Append(std::string_view content, std::uint64_t expected_bytes) {
   message_.content_bytes = AddSaturating(message_.content_bytes, content.size());
+  if (content.empty() || !StartDecoding()) {
+    Keep(content, expected_bytes);
+    return;
+  }
+  Decoded sink(*this);
+  decoder_->Feed(content, sink);
+}
+
+/// Whether the content goes through a decoder; makes it when the content begins.
+bool MessageBuilder::StartDecoding() {
+  if (decoder_) return true;
+  if (!codings_.removable() || !limits_.decode_content) return false;
+  const content::DecoderOptions options{
+      .max_bytes = std::max(limits_.decoded_bytes, limits_.body_bytes),
+      .never_retract = parts_ != nullptr};
+  decoder_ = std::make_unique<content::ContentDecoder>(codings_, options, budget_);
+  return true;
+}
+
+/// Says in the message what was done to its body.
+void MessageBuilder::NoteDecoding() {
+  if (!decoder_) return;
+  message_.decode_error = decoder_->error();
+  if (!decoder_->decoding()) return;
+  message_.decoded_from = codings_.Text();
+  if (codings_.Has(content::Coding::kGzip)) message_.packet = PacketType::kGzip;
+}
+
+void MessageBuilder::Keep(std::string_view content, std::uint64_t expected_bytes) {
+  if (parts_ && parts_->rule == content::PartRule::kEvents) {
+    for (;;) {
+      const std::size_t end = parts_->cutter.Find(content);
+      if (end == content::EventCutter::kNone) break;
+      KeepPiece(content.substr(0, end), 0);
+      content.remove_prefix(end);
+      EmitPart(message_.body.size());
+    }
+  }
+  KeepPiece(content, expected_bytes);
+}
+
+void MessageBuilder::KeepPiece(std::string_view content, std::uint64_t expected_bytes) {
+  const std::uint64_t size = message_.body.size();
+  if (parts_ && size == 0) message_.first_ktime_ns = message_.last_ktime_ns;
   std::uint64_t keep = 0;
   if (!sealed_) {
-    const std::uint64_t size = message_.body.size();
     keep = std::min<std::uint64_t>(content.size(), limits_.body_bytes - size);
     if (!Reserve(size + keep, expected_bytes)) keep = 0;
     message_.body.append(content.data(), keep);
+    if (parts_) NoteLineEnd(size);
   }
   if (keep == content.size()) return;
   // What comes later must not be glued to what came before the cut.
@@ -65,7 +119,24 @@ void MessageBuilder::Append(std::string_view content, std::uint64_t expected_byt
   message_.cut_bytes += content.size() - keep;
 }
 
+/// The body has grown from `from` bytes.
+void MessageBuilder::NoteLineEnd(std::size_t from) {
+  const std::size_t last = std::string_view(message_.body).substr(from).rfind('\n');
+  if (last != std::string_view::npos) parts_->line_end = from + last + 1;
+}
+
+/// Takes the last `bytes` bytes back that Keep was given.
+void MessageBuilder::Unkeep(std::uint64_t bytes) {
+  const std::uint64_t cut = std::min(bytes, message_.cut_bytes);
+  message_.cut_bytes -= cut;
+  message_.body.resize(message_.body.size() - (bytes - cut));
+}
+
 void MessageBuilder::AddGap(std::uint64_t bytes) {
+  if (StartDecoding()) {
+    Decoded sink(*this);
+    decoder_->Lose(sink);
+  }
   message_.complete = false;
   message_.content_bytes = AddSaturating(message_.content_bytes, bytes);
   const std::uint64_t position = message_.body.size();
@@ -84,19 +155,80 @@ bool MessageBuilder::AppendTrailer(std::string_view line) {
   return true;
 }
 
-void MessageBuilder::Emit(MessageHandler& handler) {
+void MessageBuilder::EmitInParts(content::PartRule rule, MessageHandler& handler) {
+  parts_ = std::make_unique<Parts>(Parts{rule, handler, {}});
+  EmitPart(0);
+}
+
+bool MessageBuilder::holds_part() const {
+  if (!parts_) return false;
+  if (parts_->rule == content::PartRule::kPauses) return !message_.body.empty();
+  return parts_->rule == content::PartRule::kLines && parts_->line_end != 0;
+}
+
+void MessageBuilder::Flush() {
+  if (!holds_part()) return;
+  const bool lines = parts_->rule == content::PartRule::kLines;
+  EmitPart(lines ? parts_->line_end : message_.body.size());
+}
+
+/// Hands over what there is, with the first `body_bytes` bytes of the body; what is kept in mind of
+/// it is what the next part needs.
+void MessageBuilder::EmitPart(std::size_t body_bytes) {
+  ++message_.part;
+  NoteDecoding();
+  if (decoder_) decoder_->OnPart();
+  parts_->complete = parts_->complete && message_.complete;
+
+  Message next;
+  next.parser = message_.parser;
+  next.stream_id = message_.stream_id;
+  next.status = message_.status;
+  next.exchange = message_.exchange;
+  next.part = message_.part;
+  next.content_bytes = message_.content_bytes;
+  next.first_ktime_ns = next.last_ktime_ns = message_.last_ktime_ns;
+  const std::string rest = message_.body.substr(body_bytes);
+  message_.body.resize(body_bytes);
+
   budget_.Give(std::exchange(taken_bytes_, 0));
   body_capacity_ = 0;
   sealed_ = false;
+  parts_->line_end = 0;
+  parts_->handler.OnMessage(std::move(message_));
+  message_ = std::move(next);
+  if (!rest.empty()) KeepPiece(rest, 0);
+}
+
+void MessageBuilder::Emit(MessageHandler& handler) {
+  if (decoder_) {
+    Decoded sink(*this);
+    decoder_->Finish(sink);
+    NoteDecoding();
+  }
+  if (parts_) {
+    ++message_.part;
+    message_.last_part = true;
+    message_.complete = message_.complete && parts_->complete;
+  }
+  LetGo();
   handler.OnMessage(std::move(message_));
   message_ = Message{};
 }
 
 void MessageBuilder::Drop() {
+  LetGo();
+  message_ = Message{};
+}
+
+/// Of the message only the message itself is left.
+void MessageBuilder::LetGo() {
   budget_.Give(std::exchange(taken_bytes_, 0));
   body_capacity_ = 0;
   sealed_ = false;
-  message_ = Message{};
+  codings_ = {};
+  decoder_.reset();
+  parts_.reset();
 }
 
 }  // namespace tlscope

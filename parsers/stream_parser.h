@@ -15,6 +15,10 @@ namespace tlscope {
 struct ParserLimits {
   std::uint64_t body_bytes = 16U << 20;   ///< of one message's body
   std::uint64_t head_bytes = 256U << 10;  ///< of one message's head; longer is not taken for a head
+  bool decode_content = true;             ///< remove Content-Encoding and the like from bodies
+  /// Of one message's body without its codings, kept or not: beyond, decoding ends. Where
+  /// body_bytes is more, that counts.
+  std::uint64_t decoded_bytes = 64U << 20;
 };
 
 /// What the caller does next.
@@ -44,8 +48,12 @@ class StreamParser {
   /// `bytes` bytes of the direction were lost at this place (at least 1).
   virtual ParseStatus Gap(std::uint64_t bytes, std::uint64_t ktime_ns) = 0;
 
-  /// The speaker paused: a parser with no framing of its own emits what it holds. Others ignore it.
+  /// The speaker paused: a parser with no framing of its own emits what it holds; one that reads a
+  /// body which is shown while it goes on may emit a part of it. Others ignore it.
   virtual void Flush() {}
+
+  /// Whether Flush would emit part of a message that goes on.
+  virtual bool holds_part() const { return false; }
 
   /// No more bytes come; emits what is left, marked incomplete unless it is whole.
   virtual void Finish(StreamEnd end) = 0;

@@ -42,11 +42,24 @@ void CodingList::Add(std::string_view value) {
 void CodingList::AddOne(std::string_view name) {
   if (name.empty() || http1::EqualsIgnoreCase(name, "identity")) return;
   const std::optional<Coding> coding = CodingOf(name);
-  if (!coding || count_ == kMaxCodings) {
+  if (coding) {
+    Append(*coding);
+  } else {
     known_ = false;
-    return;
   }
-  codings_[count_++] = *coding;
+}
+
+void CodingList::Add(const CodingList& others) {
+  known_ = known_ && others.known_;
+  for (const Coding coding : others.codings()) Append(coding);
+}
+
+void CodingList::Append(Coding coding) {
+  if (count_ == kMaxCodings) {
+    known_ = false;
+  } else {
+    codings_[count_++] = coding;
+  }
 }
 
 bool CodingList::Has(Coding coding) const {

@@ -28,6 +28,8 @@ class CodingList {
   void Add(std::string_view value);
   /// Appends one coding, as an element of such a list.
   void AddOne(std::string_view name);
+  /// Appends those of another list.
+  void Add(const CodingList& others);
 
   /// No coding was named.
   bool empty() const { return count_ == 0 && known_; }
@@ -43,6 +45,8 @@ class CodingList {
   std::string Text() const;
 
  private:
+  void Append(Coding coding);
+
   std::array<Coding, kMaxCodings> codings_{};
   std::uint8_t count_ = 0;
   bool known_ = true;

@@ -70,8 +70,10 @@ void ExchangeQueue::OnFinalResponse() {
 
 void ExchangeQueue::OnFinalResponseEnd() { response_open_ = false; }
 
-void ExchangeQueue::OnUpgrade(UpgradeKind kind, std::string_view token) {
+void ExchangeQueue::OnUpgrade(UpgradeKind kind, std::string_view token,
+                              const websocket::Extensions& extensions) {
   upgrade_ = kind;
+  extensions_ = extensions;
   upgrade_token_ = token.substr(0, kMaxTokenBytes);
 }
 

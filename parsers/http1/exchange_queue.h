@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "parsers/websocket/extensions.h"
+
 namespace tlscope::http1 {
 
 /// What a response needs to know of its request's method (RFC 9112 6.3).
@@ -67,13 +69,16 @@ class ExchangeQueue {
   void OnResponseLoss();
   /// The connection changes protocol after this response's head. `token` is the Upgrade field's
   /// value (its first 256 bytes are kept), empty for a tunnel.
-  void OnUpgrade(UpgradeKind kind, std::string_view token);
+  /// `extensions` are those of a WebSocket.
+  void OnUpgrade(UpgradeKind kind, std::string_view token,
+                 const websocket::Extensions& extensions = {});
 
   // Either:
 
   bool upgraded() const { return upgrade_ != UpgradeKind::kNone; }
   UpgradeKind upgrade() const { return upgrade_; }
   const std::string& upgrade_token() const { return upgrade_token_; }
+  const websocket::Extensions& extensions() const { return extensions_; }
   /// Requests whose responses can still be paired.
   std::size_t pending() const { return pending_.size() - first_; }
 
@@ -95,6 +100,7 @@ class ExchangeQueue {
 
   UpgradeKind upgrade_ = UpgradeKind::kNone;
   std::string upgrade_token_;
+  websocket::Extensions extensions_;
 };
 
 }  // namespace tlscope::http1

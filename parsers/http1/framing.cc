@@ -26,10 +26,19 @@ FramingFields::Kind FramingFields::Classify(std::string_view name) {
   switch (name.size()) {
     case 7:
       return EqualsIgnoreCase(name, "upgrade") ? Kind::kUpgrade : Kind::kOther;
+    case 12:
+      return EqualsIgnoreCase(name, "content-type") ? Kind::kContentType : Kind::kOther;
+    case 13:
+      return EqualsIgnoreCase(name, "content-range") ? Kind::kContentRange : Kind::kOther;
     case 14:
       return EqualsIgnoreCase(name, "content-length") ? Kind::kContentLength : Kind::kOther;
+    case 16:
+      return EqualsIgnoreCase(name, "content-encoding") ? Kind::kContentEncoding : Kind::kOther;
     case 17:
       return EqualsIgnoreCase(name, "transfer-encoding") ? Kind::kTransferEncoding : Kind::kOther;
+    case 24:
+      return EqualsIgnoreCase(name, "sec-websocket-extensions") ? Kind::kWebSocketExtensions
+                                                                : Kind::kOther;
     default:
       return Kind::kOther;
   }
@@ -47,6 +56,18 @@ void FramingFields::Add(Kind kind, std::string_view value) {
       break;
     case Kind::kUpgrade:
       upgrade_ = upgrade_ || !Trim(value).empty();
+      break;
+    case Kind::kContentEncoding:
+      content_codings_.Add(value);
+      break;
+    case Kind::kContentType:
+      part_rule_ = content::PartRuleOf(value);
+      break;
+    case Kind::kContentRange:
+      AddContentRange(value);
+      break;
+    case Kind::kWebSocketExtensions:
+      websocket::AddExtensions(value, extensions_);
       break;
   }
 }
@@ -71,7 +92,22 @@ void FramingFields::AddTransferEncoding(std::string_view value) {
     // "identity" was in RFC 2616 and still is sent; it changes nothing.
     if (coding.empty() || EqualsIgnoreCase(coding, "identity")) continue;
     final_coding_ = EqualsIgnoreCase(coding, "chunked") ? Coding::kChunked : Coding::kOther;
+    if (final_coding_ == Coding::kOther) transfer_codings_.AddOne(coding);
   }
+}
+
+// RFC 9110 14.4: "bytes 0-99/1234".
+void FramingFields::AddContentRange(std::string_view value) {
+  value = Trim(value);
+  constexpr std::string_view kFromZero = "bytes 0-";
+  range_from_zero_ = !has_range_ && EqualsIgnoreCase(value.substr(0, kFromZero.size()), kFromZero);
+  has_range_ = true;
+}
+
+content::CodingList FramingFields::codings() const {
+  content::CodingList codings = content_codings_;
+  codings.Add(transfer_codings_);
+  return codings;
 }
 
 BodyKind RequestBody(const FramingFields& fields) {

@@ -5,15 +5,28 @@
 #include <cstdint>
 #include <string_view>
 
+#include "parsers/content/coding_list.h"
+#include "parsers/content/event_cutter.h"
 #include "parsers/http1/exchange_queue.h"
 #include "parsers/http1/syntax.h"
+#include "parsers/websocket/extensions.h"
 
 namespace tlscope::http1 {
 
-/// What a head's fields say about the message's framing and about a change of protocol.
+/// What a head's fields say about the message's framing, the codings of its body, and a change of
+/// protocol.
 class FramingFields {
  public:
-  enum class Kind : std::uint8_t { kOther, kContentLength, kTransferEncoding, kUpgrade };
+  enum class Kind : std::uint8_t {
+    kOther,
+    kContentLength,
+    kTransferEncoding,
+    kUpgrade,
+    kContentEncoding,
+    kContentType,
+    kContentRange,
+    kWebSocketExtensions,
+  };
 
   /// Which of the fields of interest `name` is, in any case.
   static Kind Classify(std::string_view name);
@@ -33,14 +46,37 @@ class FramingFields {
   /// Whether there was an Upgrade field (RFC 9110 7.8).
   bool upgrade() const { return upgrade_; }
 
+  /// Content-Encoding, and behind it what Transfer-Encoding has besides chunked.
+  content::CodingList codings() const;
+
+  /// The body begins where the coded representation does. It does not when it is a range from
+  /// further on (RFC 9110 14.4: ranges are of the coded bytes) or several (14.6), and then it
+  /// cannot be decoded.
+  bool from_start(std::uint16_t status) const {
+    return has_range_ ? range_from_zero_ : status != 206;
+  }
+
+  /// How a body of this Content-Type may be shown while it goes on.
+  content::PartRule part_rule() const { return part_rule_; }
+
+  /// What Sec-WebSocket-Extensions agrees to.
+  const websocket::Extensions& extensions() const { return extensions_; }
+
  private:
   void AddContentLength(std::string_view value);
   void AddTransferEncoding(std::string_view value);
+  void AddContentRange(std::string_view value);
 
   std::uint64_t content_length_ = 0;
   Length length_ = Length::kAbsent;
   Coding final_coding_ = Coding::kNone;
   bool upgrade_ = false;
+  bool has_range_ = false;
+  bool range_from_zero_ = false;
+  content::PartRule part_rule_ = content::PartRule::kWhole;
+  content::CodingList content_codings_;
+  content::CodingList transfer_codings_;
+  websocket::Extensions extensions_;
 };
 
 /// How a message's body ends.

@@ -119,6 +119,7 @@ std::size_t Http1Parser::Run(std::string_view bytes) {
 }
 
 Http1Parser::Step Http1Parser::StepOnce(std::string_view bytes) {
+  message_.message().last_ktime_ns = now_ns_;
   switch (state_) {
     case State::kHead:
       return StepHead(bytes);
@@ -225,11 +226,13 @@ void Http1Parser::NoteResponse(std::string_view head, BodyKind body) {
   if (body != BodyKind::kSwitch) return;
   const bool switched = head_.status() == 101;
   queue.OnUpgrade(switched ? UpgradeKind::kSwitched : UpgradeKind::kTunnel,
-                  switched ? head_.upgrade(head) : std::string_view());
+                  switched ? head_.upgrade(head) : std::string_view(), head_.fields().extensions());
 }
 
 void Http1Parser::EnterBody(BodyKind body) {
-  remaining_ = head_.fields().content_length();
+  const FramingFields& fields = head_.fields();
+  if (fields.from_start(head_.status())) message_.Decode(fields.codings());
+  remaining_ = fields.content_length();
   switch (body) {
     case BodyKind::kLength:
       state_ = State::kLength;
@@ -254,12 +257,25 @@ void Http1Parser::EnterBody(BodyKind body) {
   if (framed && role_ == Role::kResponse && message_.message().exchange == 0) {
     peeked_ = std::exchange(state_, State::kPeek);
   }
+  BeginParts();
+}
+
+// A response that may go on for long is shown as it comes. One whose length is known and that is no
+// stream of events will end soon enough.
+void Http1Parser::BeginParts() {
+  const content::PartRule rule = head_.fields().part_rule();
+  if (rule == content::PartRule::kWhole || role_ != Role::kResponse) return;
+  const bool open = state_ == State::kChunked || state_ == State::kUntilClose;
+  if (!open && (state_ != State::kLength || rule != content::PartRule::kEvents)) return;
+  message_.message().last_ktime_ns = now_ns_;
+  message_.EmitInParts(rule, handler_);
 }
 
 Http1Parser::Step Http1Parser::StepPeek(std::string_view bytes) {
   bytes = bytes.substr(0, kStatusBytes);
   if (!MayBeginStartLine(Role::kResponse, bytes)) {
     state_ = peeked_;
+    BeginParts();
   } else if (bytes.size() < kStatusBytes) {
     return {0, true};
   } else {
@@ -271,6 +287,7 @@ Http1Parser::Step Http1Parser::StepPeek(std::string_view bytes) {
 // No more bytes to tell it by: the head is believed.
 void Http1Parser::EndPeek() {
   state_ = peeked_;
+  BeginParts();
   fresh_from_ = pending_.size();
   pending_.erase(0, Run(pending_));
 }
@@ -401,7 +418,10 @@ ParseStatus Http1Parser::Gap(std::uint64_t bytes, std::uint64_t ktime_ns) {
   return ParseStatus::kNeedMore;
 }
 
-void Http1Parser::Flush() { EmitSkipped(); }
+void Http1Parser::Flush() {
+  EmitSkipped();
+  message_.Flush();
+}
 
 void Http1Parser::Finish(StreamEnd end) {
   if (state_ == State::kPeek) EndPeek();

@@ -32,7 +32,12 @@ namespace tlscope::http1 {
 /// the lost bytes come after TakeRest() and are the next parser's.
 /// A response whose request is not known may be one to HEAD: where a status line stands in place of
 /// its body, it had none.
-/// Flush emits what is being skipped, and nothing else.
+/// Flush emits what is being skipped, and of a response that leaves in parts the next one.
+///
+/// Bodies lose the codings that Content-Encoding and Transfer-Encoding name (ParserLimits::
+/// decode_content), unless they are a range that does not begin at the first byte. Responses of the
+/// types that content::PartRuleOf knows leave in parts: text/event-stream always, the others when
+/// their length is not known.
 class Http1Parser final : public StreamParser {
  public:
   /// Both must outlive the parser.
@@ -44,6 +49,7 @@ class Http1Parser final : public StreamParser {
   ParseStatus Feed(std::string_view bytes, std::uint64_t ktime_ns) override;
   ParseStatus Gap(std::uint64_t bytes, std::uint64_t ktime_ns) override;
   void Flush() override;
+  bool holds_part() const override { return message_.holds_part(); }
   void Finish(StreamEnd end) override;
   std::string TakeRest() override;
   /// The ExchangeQueue, which is the connection's, stays as it is.
@@ -82,6 +88,7 @@ class Http1Parser final : public StreamParser {
   void NoteRequest(std::string_view method);
   void NoteResponse(std::string_view head, BodyKind body);
   void EnterBody(BodyKind body);
+  void BeginParts();
   void EndPeek();
   void EmitMessage();
   void EmitIncomplete();

@@ -26,6 +26,9 @@ inline void PrintTo(const Message& message, std::ostream* out) {
        << message.exchange << " content " << message.content_bytes << " cut " << message.cut_bytes
        << " ktime " << message.first_ktime_ns << ".." << message.last_ktime_ns << " gaps";
   for (const BodyGap& gap : message.gaps) *out << " " << gap.position << "+" << gap.bytes;
+  *out << " decoded from '" << message.decoded_from << "' error '" << message.decode_error
+       << "' packet " << static_cast<int>(message.packet) << " part " << message.part
+       << (message.last_part ? " last" : "");
   *out << "\nhead " << testing::PrintToString(message.head) << "\nbody "
        << testing::PrintToString(message.body) << "\ntrailers "
        << testing::PrintToString(message.trailers) << "}";
@@ -67,12 +70,15 @@ class Connection {
   http1::Http1Parser response;
 };
 
-/// The bytes of tests/testdata/http1/`name`.
-inline std::string ReadFixture(const std::string& name) {
-  std::ifstream file(TLSCOPE_TESTDATA "/http1/" + name, std::ios::binary);
-  EXPECT_TRUE(file) << name;
+/// The bytes of tests/testdata/`path`.
+inline std::string ReadTestdata(const std::string& path) {
+  std::ifstream file(TLSCOPE_TESTDATA "/" + path, std::ios::binary);
+  EXPECT_TRUE(file) << path;
   return {std::istreambuf_iterator<char>(file), {}};
 }
+
+/// The bytes of tests/testdata/http1/`name`.
+inline std::string ReadFixture(const std::string& name) { return ReadTestdata("http1/" + name); }
 
 /// What to feed, and what the other direction says before.
 struct Input {
@@ -187,6 +193,19 @@ inline Message WithGap(Message message, std::uint64_t position, std::uint64_t by
   message.complete = false;
   message.gaps.push_back({position, bytes});
   message.content_bytes += bytes;
+  return message;
+}
+
+inline Message WithDecodeError(Message message, std::string error) {
+  message.decode_error = std::move(error);
+  return message;
+}
+
+/// `content_bytes`: of the body as it was sent.
+inline Message DecodedFrom(Message message, std::string codings, std::uint64_t content_bytes) {
+  if (codings.find("gzip") != std::string::npos) message.packet = PacketType::kGzip;
+  message.decoded_from = std::move(codings);
+  message.content_bytes = content_bytes;
   return message;
 }
 
