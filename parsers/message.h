@@ -69,6 +69,14 @@ struct Message {
 
   /// HTTP/2 only: the stream; 0 elsewhere.
   std::uint32_t stream_id = 0;
+  /// HTTP/2 only: names of the fields that their sender asked never to index, such as secrets (RFC
+  /// 7541 6.2.3), as "name, name".
+  std::string never_indexed;
+
+  /// gRPC only: the body is one message of a call, its length prefix removed.
+  bool grpc = false;
+  /// gRPC only: "/package.Service/Method", in both directions; empty when it is not known.
+  std::string rpc;
 
   /// HTTP only: the parts of the start line. Empty or 0 where the other kind has them.
   std::string method;

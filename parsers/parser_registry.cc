@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "parsers/parser_registry.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "parsers/http1/detect.h"
 #include "parsers/http1/http1_parser.h"
+#include "parsers/http2/detect.h"
+#include "parsers/http2/http2_parser.h"
 #include "parsers/raw/raw_parser.h"
 
 namespace tlscope {
@@ -16,6 +19,9 @@ constexpr ProtocolSpec kProtocols[] = {
     {"HTTPRequest", ParserType::kHttp1Request, &http1::DetectRequest, &http1::MakeRequestParser},
     {"HTTPResponse", ParserType::kHttp1Response, &http1::DetectResponse,
      &http1::MakeResponseParser},
+    {"HTTP2Request", ParserType::kHttp2Request, &http2::DetectClient, &http2::MakeClientParser},
+    {"HTTP2Response", ParserType::kHttp2Response, &http2::DetectServer, &http2::MakeServerParser},
+    {"HTTP2", ParserType::kUnknown, &http2::DetectRun, &http2::MakeLateParser},
     {"DefaultParser", ParserType::kUnknown, &DetectAnything, &raw::MakeRawParser},
 };
 
@@ -34,10 +40,10 @@ DetectResult Detect(std::string_view bytes) {
 }
 
 std::string_view ParserName(ParserType type) {
-  for (const ProtocolSpec& protocol : kProtocols) {
-    if (protocol.type == type) return protocol.name;
-  }
-  return std::prev(std::end(kProtocols))->name;
+  // From the end: a type that several rows have is named by the last.
+  const auto found = std::find_if(std::rbegin(kProtocols), std::rend(kProtocols),
+                                  [type](const ProtocolSpec& row) { return row.type == type; });
+  return found == std::rend(kProtocols) ? std::prev(std::end(kProtocols))->name : found->name;
 }
 
 }  // namespace tlscope

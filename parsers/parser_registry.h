@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "parsers/http1/exchange_queue.h"
+#include "parsers/http2/shared.h"
 #include "parsers/stream_parser.h"
 
 namespace tlscope {
@@ -15,7 +16,8 @@ namespace tlscope {
 struct ParserContext {
   ParserLimits limits;
   ByteBudget& budget;
-  http1::ExchangeQueue http1;
+  http1::ExchangeQueue http1 = {};
+  http2::Shared http2 = {};
 };
 
 /// Whether a direction that begins with some bytes speaks a protocol.

@@ -39,9 +39,9 @@ TEST(ParserRegistryTest, KnowsResponsesByTheirStatusLine) {
   EXPECT_EQ(Detected("HTTP/"), "HTTPResponse?");
 }
 
-TEST(ParserRegistryTest, DoesNotTakeHttp2ForHttp1) {
-  EXPECT_EQ(Detected("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), "DefaultParser");
-  EXPECT_EQ(Detected(std::string("\0\0\x12\x04\0\0\0\0\0", 9)), "DefaultParser");
+TEST(ParserRegistryTest, KnowsHttp2FromItsStart) {
+  EXPECT_EQ(Detected("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), "HTTP2Request");
+  EXPECT_EQ(Detected(std::string("\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64", 15)), "HTTP2Response");
 }
 
 TEST(ParserRegistryTest, TakesAnythingElseForBytes) {
@@ -76,6 +76,8 @@ TEST(ParserRegistryTest, NeverTakesADecisionBack) {
 TEST(ParserRegistryTest, NamesEveryTypeFromTheTable) {
   EXPECT_EQ(ParserName(ParserType::kHttp1Request), "HTTPRequest");
   EXPECT_EQ(ParserName(ParserType::kHttp1Response), "HTTPResponse");
+  EXPECT_EQ(ParserName(ParserType::kHttp2Request), "HTTP2Request");
+  EXPECT_EQ(ParserName(ParserType::kHttp2Response), "HTTP2Response");
   EXPECT_EQ(ParserName(ParserType::kUnknown), "DefaultParser");
 }
 

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+
+#include "parsers/parser_registry.h"
+
+namespace tlscope::http2 {
+
+/// A client's first bytes: the preface (RFC 9113 3.4).
+Detection DetectClient(std::string_view bytes);
+
+/// A server's first bytes: a SETTINGS frame (RFC 9113 3.4) that is no acknowledgement and sets what
+/// a server may set to values that are allowed.
+Detection DetectServer(std::string_view bytes);
+
+/// A connection joined late: a run of believable frames, the first at the first byte. Frames are
+/// believed when together they could hardly be something else: each has bits that are given (its
+/// type, flags not defined, streams that do not fit the type, a length within the default maximum),
+/// and the run matches once kEnoughBits are given, or at a whole HEADERS frame that is valid HPACK
+/// with a pseudo-field first. Chance of a match in random bytes: below 2^-34.
+Detection DetectRun(std::string_view bytes);
+
+inline constexpr unsigned kEnoughBits = 48;
+
+}  // namespace tlscope::http2
