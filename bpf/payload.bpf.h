@@ -33,6 +33,7 @@ static __always_inline void emit_chunk(struct emission *emission, const __u32 ca
 	}
 	*record = emission->head;
 	record->chunk_len = len;
+	record->ends_call = emission->left == len;
 	record->header.size = sizeof(*record) + len;
 	if (len > capacity || bpf_probe_read_user(record->chunk, len, (const void *)from)) {
 		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);

@@ -16,7 +16,7 @@
 #endif
 
 /* Raised with every change of a layout below; the decoder refuses any other. */
-#define TLSCOPE_ABI_VERSION 1
+#define TLSCOPE_ABI_VERSION 2
 
 /* TASK_COMM_LEN of include/linux/sched.h, the NUL included. */
 #define TLSCOPE_COMM_LEN 16
@@ -117,7 +117,8 @@ struct tlscope_ssl_data {
 	struct tlscope_tuple tuple;
 	__u16 tls_version; /* as on the wire (0x0303 is TLS 1.2), 0 when unknown */
 	__u8 direction; /* enum tlscope_direction */
-	__u8 pad[5];
+	__u8 ends_call; /* 1: no record of the call follows; the rest of total_len is left out */
+	__u8 pad[4];
 #ifndef __cplusplus
 	__u8 chunk[]; /* C++ has no such member; there the bytes start behind the struct */
 #endif

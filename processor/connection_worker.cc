@@ -79,8 +79,14 @@ void ConnectionWorker::OnData(const SSLDataEvent& event) {
     env_.stats.overlap_bytes += fit.seen;
   }
   const std::string_view fresh = event.data.substr(fit.seen);
-  if (fresh.empty()) return;
-  stream.Feed(fresh, ktime_ns, event.chunk_offset == 0 && fit.seen == 0);
+  if (!fresh.empty()) stream.Feed(fresh, ktime_ns, event.chunk_offset == 0 && fit.seen == 0);
+  if (event.ends_call) {
+    // What was left out is known now. To wait for the next call to show it would hold a message
+    // back until after its answer.
+    const std::uint64_t call_end = event.stream_offset - event.chunk_offset + event.call_bytes;
+    const DirectionStream::Fit rest = stream.Place(call_end, 0);
+    if (rest.missing != 0) Lose(event.direction, rest.missing, ktime_ns);
+  }
 }
 
 void ConnectionWorker::OnSslEnd(const std::array<std::uint64_t, 2>& bytes, std::uint64_t ktime_ns) {

@@ -102,6 +102,7 @@ Result<Record> DecodeData(std::span<const std::byte> record, std::uint32_t size)
   event.tls_version = wire.tls_version;
   event.stream_offset = wire.stream_offset + wire.chunk_offset;
   event.call_bytes = wire.total_len;
+  event.ends_call = wire.ends_call != 0;
   event.chunk_offset = wire.chunk_offset;
   event.data = {reinterpret_cast<const char*>(record.data()) + sizeof wire, wire.chunk_len};
   return decoded;

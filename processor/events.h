@@ -73,6 +73,7 @@ struct SSLDataEvent {
   std::uint16_t tls_version = 0;    ///< as on the wire; 0 when unknown
   std::uint64_t stream_offset = 0;  ///< bytes in this direction before this piece
   std::uint64_t call_bytes = 0;     ///< bytes the whole call moved
+  bool ends_call = false;           ///< no piece of the call follows, even if some of it is left
   std::uint64_t chunk_offset = 0;   ///< of this piece within the call
   std::string_view data;            ///< never empty
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "tests/bpf/capture_fixture.h"
 #include "tests/bpf/tls_pair.h"
@@ -69,6 +70,9 @@ TEST_P(PayloadBpfTest, DescribesThePlaceOfEachChunk) {
   EXPECT_EQ(chunks[1]->event.chunk_offset, 0U);
   EXPECT_EQ(chunks[2]->event.chunk_offset, 16384U);
   EXPECT_EQ(chunks[3]->event.call_bytes, 40000U);
+  std::vector<bool> ends;
+  for (const CapturedData* chunk : chunks) ends.push_back(chunk->event.ends_call);
+  EXPECT_EQ(ends, (std::vector<bool>{true, false, false, true}));
 }
 
 TEST_P(PayloadBpfTest, DeliversASingleCallOfFiveMebibytesWhenPayloadIsUnlimited) {
@@ -95,7 +99,10 @@ TEST_P(PayloadBpfTest, CutsACallAtMaxPayloadAndCountsTheRest) {
   Collect();
   const auto chunks = DataOf(pair.client(), DataType::kWrite);
   EXPECT_EQ(BytesOf(pair.client(), DataType::kWrite), bytes.substr(0, 20000) + "after");
-  EXPECT_EQ(chunks.back()->event.stream_offset, 50000U);
+  ASSERT_EQ(chunks.size(), 3U);
+  EXPECT_FALSE(chunks[0]->event.ends_call);
+  EXPECT_TRUE(chunks[1]->event.ends_call) << "what is left of the call is not to come";
+  EXPECT_EQ(chunks[2]->event.stream_offset, 50000U);
   EXPECT_EQ(Counters()[TLSCOPE_COUNT_TRUNCATED].events, 1U);
   EXPECT_EQ(Counters()[TLSCOPE_COUNT_TRUNCATED].bytes, 30000U);
 }

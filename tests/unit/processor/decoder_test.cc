@@ -45,6 +45,7 @@ TEST(DecoderTest, TakesEveryFieldOfADataRecord) {
   record.wire.stream_offset = 100;
   record.wire.total_len = 50;
   record.wire.chunk_offset = 30;
+  record.wire.ends_call = 1;
   record.wire.tuple = testing::Ipv4Tuple();
   const testing::Bytes bytes = record.Encode();
   const SSLDataEvent event = DecodeData(bytes);
@@ -66,6 +67,7 @@ TEST(DecoderTest, TakesEveryFieldOfADataRecord) {
   EXPECT_EQ(event.stream_offset, 130U) << "of the piece, not of the call";
   EXPECT_EQ(event.call_bytes, 50U);
   EXPECT_EQ(event.chunk_offset, 30U);
+  EXPECT_TRUE(event.ends_call);
   EXPECT_EQ(event.data, "hello");
 }
 

@@ -155,6 +155,26 @@ TEST_F(EventProcessorTest, PutsTheChunksOfACallTogether) {
   EXPECT_EQ(stats().gaps + stats().overlaps, 0U);
 }
 
+TEST_F(EventProcessorTest, KnowsAtOnceThatTheRestOfACallIsLeftOut) {
+  TracedSsl ssl;
+  const std::string request = "POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\n0123456789";
+  DataRecord cut = ssl.Call(TLSCOPE_WRITE, request.substr(0, request.size() - 6), kStart);
+  cut.wire.total_len = request.size();
+  Take(cut.Encode());
+  EXPECT_THAT(seen.messages, IsEmpty()) << "more of the call may come";
+  cut.wire.ends_call = 1;
+  Take(cut.Encode());
+  ASSERT_THAT(seen.messages, SizeIs(1));
+  EXPECT_EQ(seen.messages[0].message.body, "0123");
+  EXPECT_THAT(seen.messages[0].message.gaps, ElementsAre(BodyGap{4, 6}));
+  ASSERT_THAT(seen.losses, SizeIs(1));
+  EXPECT_EQ(seen.losses[0].bytes, 6U);
+  ssl.offset[TLSCOPE_WRITE] = request.size();
+  Write(ssl, Get("/next"));
+  EXPECT_THAT(seen.losses, SizeIs(1));
+  EXPECT_THAT(seen.messages, SizeIs(2));
+}
+
 TEST_F(EventProcessorTest, EmitsRawBytesWhenTheOtherSideSpeaks) {
   TracedSsl ssl;
   Write(ssl, "EHLO ");
