@@ -11,12 +11,21 @@ namespace tlscope::http1 {
 namespace {
 
 constexpr std::size_t kMaxEmptyLines = 2;
+constexpr std::size_t kMaxSpaces = 16;  // between two parts of a request line
 constexpr std::size_t kMaxTargetBytes = 4096;
 constexpr std::string_view kVersion = " HTTP/1.";
 constexpr std::size_t kStatusLineBytes = 12;  // "HTTP/1.1 200"
 
-// The first kVersion.size() bytes after a target.
+// All but the last of the spaces at the front, where a single one is due.
+std::string_view SkipExtraSpaces(std::string_view bytes) {
+  const std::size_t spaces = std::min(bytes.find_first_not_of(' '), bytes.size());
+  if (spaces > 1 && spaces <= kMaxSpaces) bytes.remove_prefix(spaces - 1);
+  return bytes;
+}
+
+// The bytes after a target.
 Detection DetectVersion(std::string_view bytes) {
+  bytes = SkipExtraSpaces(bytes);
   const std::size_t seen = std::min(bytes.size(), kVersion.size());
   if (bytes.substr(0, seen) != kVersion.substr(0, seen)) return Detection::kNoMatch;
   return seen == kVersion.size() ? Detection::kMatch : Detection::kNeedMore;
@@ -49,7 +58,8 @@ Detection DetectRequest(std::string_view bytes) {
   if (!MayBeginStartLine(Role::kRequest, bytes)) return Detection::kNoMatch;
   const std::size_t method = TokenLength(bytes);
   if (method == bytes.size()) return Detection::kNeedMore;
-  return DetectTarget(bytes.substr(method + 1), IsKnownMethod(bytes.substr(0, method)));
+  const bool known_method = IsKnownMethod(bytes.substr(0, method));
+  return DetectTarget(SkipExtraSpaces(bytes.substr(method)).substr(1), known_method);
 }
 
 Detection DetectResponse(std::string_view bytes) {

@@ -44,6 +44,7 @@ bool HeadReader::ReadStartLine(std::string_view line) {
   // After a loss "helloGET / HTTP/1.1" may be a body's end and the next message's start.
   if (resynchronising_ && !IsKnownMethod(request->method)) return false;
   method_bytes_ = request->method.size();
+  target_begin_ = static_cast<std::size_t>(request->target.data() - line.data());
   target_bytes_ = request->target.size();
   return true;
 }

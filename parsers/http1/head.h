@@ -44,7 +44,7 @@ class HeadReader {
   std::uint16_t status() const { return status_; }
   std::string_view method(std::string_view head) const { return head.substr(0, method_bytes_); }
   std::string_view target(std::string_view head) const {
-    return target_bytes_ == 0 ? std::string_view() : head.substr(method_bytes_ + 1, target_bytes_);
+    return head.substr(target_begin_, target_bytes_);
   }
   /// The value of the last Upgrade field; empty without one.
   std::string_view upgrade(std::string_view head) const {
@@ -70,6 +70,7 @@ class HeadReader {
   FramingFields fields_;
   std::uint16_t status_ = 0;
   std::size_t method_bytes_ = 0;
+  std::size_t target_begin_ = 0;
   std::size_t target_bytes_ = 0;
   std::size_t upgrade_begin_ = 0;
   std::size_t upgrade_bytes_ = 0;

@@ -29,11 +29,14 @@ std::optional<RequestLine> ParseRequestLine(std::string_view line) {
   const std::size_t method = TokenLength(line.substr(0, kMaxMethodBytes + 1));
   if (method == 0 || method > kMaxMethodBytes) return std::nullopt;
   if (method >= line.size() || line[method] != ' ') return std::nullopt;
-  const std::string_view rest = line.substr(method + 1);
-  const std::size_t target = rest.find(' ');
-  if (target == 0 || target == std::string_view::npos) return std::nullopt;
-  if (!IsVersion(rest.substr(target + 1))) return std::nullopt;
-  return RequestLine{line.substr(0, method), rest.substr(0, target)};
+  const std::size_t target = line.find_first_not_of(' ', method);
+  if (target == std::string_view::npos) return std::nullopt;
+  const std::size_t target_end = line.find(' ', target);
+  const std::size_t version = line.find_first_not_of(' ', target_end);
+  if (version == std::string_view::npos) return std::nullopt;
+  const std::size_t version_end = line.find_last_not_of(' ') + 1;
+  if (!IsVersion(line.substr(version, version_end - version))) return std::nullopt;
+  return RequestLine{line.substr(0, method), line.substr(target, target_end - target)};
 }
 
 std::optional<std::uint16_t> ParseStatusLine(std::string_view line) {

@@ -18,7 +18,8 @@ struct RequestLine {
   std::string_view target;  ///< in any of the four forms of RFC 9112 3.2, not looked into
 };
 
-/// `line` is without its line end. Empty when it is not a request line of HTTP/1.x.
+/// `line` is without its line end. Empty when it is not a request line of HTTP/1.x. Real servers
+/// take more spaces than one, and spaces at the end (RFC 9112 3 lets them).
 std::optional<RequestLine> ParseRequestLine(std::string_view line);
 
 /// RFC 9112 4: HTTP-version SP status-code [SP reason-phrase]. The status code, 100 to 999, or

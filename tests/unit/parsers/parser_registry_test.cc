@@ -24,10 +24,12 @@ TEST(ParserRegistryTest, KnowsRequestsByMethodAndTarget) {
   EXPECT_EQ(Detected("FROBNICATE /x HTTP/1.1\r\n"), "HTTPRequest");
   EXPECT_EQ(Detected("\r\nGET /"), "HTTPRequest");
   EXPECT_EQ(Detected("\n\nGET /"), "HTTPRequest");
+  EXPECT_EQ(Detected("GET  x   HTTP/1.1\r\n"), "HTTPRequest");
 }
 
 TEST(ParserRegistryTest, AsksForMoreWhereItMayStillBeARequest) {
-  for (const char* bytes : {"", "\r", "\r\n", "G", "GET", "GET ", "FROB /x HTTP/1", "FROB /x"}) {
+  for (const char* bytes : {"", "\r", "\r\n", "G", "GET", "GET ", "FROB /x HTTP/1", "FROB /x",
+                            "FROB   ", "FROB  /x   "}) {
     EXPECT_EQ(Detected(bytes), "HTTPRequest?") << bytes;
   }
 }
@@ -55,12 +57,15 @@ TEST(ParserRegistryTest, TakesAnythingElseForBytes) {
 TEST(ParserRegistryTest, DecidesWithinBoundedBytes) {
   EXPECT_EQ(Detected(std::string(33, 'M')), "DefaultParser");
   EXPECT_EQ(Detected("FROB /" + std::string(5000, 'x')), "DefaultParser");
+  EXPECT_EQ(Detected("FROB" + std::string(17, ' ')), "DefaultParser");
 }
 
 TEST(ParserRegistryTest, NeverTakesADecisionBack) {
-  const std::string inputs[] = {"\r\n\r\nGET / HTTP/1.1\r\n", "FROB x HTTP/1.1\r\n",
-                                "HTTP/1.1 200 OK\r\n", "PRI * HTTP/2.0\r\n",
-                                "FROB /" + std::string(5000, 'x') + " HTTP/1.1"};
+  const std::string inputs[] = {
+      "\r\n\r\nGET / HTTP/1.1\r\n",  "FROB x HTTP/1.1\r\n",
+      "FROB  x  HTTP/1.1\r\n",       "GET  /",
+      "FROB" + std::string(20, ' '), "HTTP/1.1 200 OK\r\n",
+      "PRI * HTTP/2.0\r\n",          "FROB /" + std::string(5000, 'x') + " HTTP/1.1"};
   for (const std::string& input : inputs) {
     for (const ProtocolSpec& protocol : Protocols()) {
       Detection last = Detection::kNeedMore;
