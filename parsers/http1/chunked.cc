@@ -6,8 +6,9 @@
 namespace tlscope::http1 {
 namespace {
 
-// 64 bits. A recipient must expect large sizes and not overflow (RFC 9112 7.1).
-constexpr std::size_t kMaxSizeDigits = 16;
+// The most that another digit fits behind: sizes have 64 bits. A recipient must expect large ones
+// and not overflow (RFC 9112 7.1).
+constexpr std::uint64_t kMaxBeforeLastDigit = ~std::uint64_t{0} >> 4U;
 
 // A size line with its extensions, a trailer line: longer ones are no lines (RFC 9112 7.1.1).
 constexpr std::size_t kMaxLineBytes = 64U << 10;
@@ -32,7 +33,7 @@ std::optional<std::uint64_t> ParseChunkSize(std::string_view line) {
   for (; digits < line.size(); ++digits) {
     const int value = HexValue(line[digits]);
     if (value < 0) break;
-    if (digits == kMaxSizeDigits) return std::nullopt;
+    if (size > kMaxBeforeLastDigit) return std::nullopt;
     size = size << 4U | static_cast<std::uint64_t>(value);
   }
   if (digits == 0) return std::nullopt;

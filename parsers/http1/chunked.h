@@ -12,7 +12,7 @@
 namespace tlscope::http1 {
 
 /// The chunk size of a chunk's first line, given without its line end (RFC 9112 7.1); extensions
-/// are passed over (7.1.1). Empty when malformed or of more than 16 hex digits.
+/// are passed over (7.1.1). Empty when malformed or beyond 64 bits.
 std::optional<std::uint64_t> ParseChunkSize(std::string_view line);
 
 /// Takes the chunked transfer coding off one body (RFC 9112 7.1). Holds no bytes itself: of a line

@@ -22,10 +22,11 @@ TEST(ChunkSizeTest, ReadsHexDigitsOfEitherCaseAndPassesOverExtensions) {
   EXPECT_EQ(ParseChunkSize("10  "), 16U);
   EXPECT_EQ(ParseChunkSize("10;a=\"b c\";d"), 16U);
   EXPECT_EQ(ParseChunkSize("ffffffffffffffff"), ~std::uint64_t{0});
+  EXPECT_EQ(ParseChunkSize("00000000000000000001f"), 0x1fU);
 }
 
 TEST(ChunkSizeTest, RefusesWhatIsNoSize) {
-  for (const char* line : {"", ";a", "-1", "+1", "0x10", "g", "1 2", "00000000000000001"}) {
+  for (const char* line : {"", ";a", "-1", "+1", "0x10", "g", "1 2", "10000000000000000"}) {
     EXPECT_EQ(ParseChunkSize(line), std::nullopt) << line;
   }
 }
