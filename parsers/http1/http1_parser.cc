@@ -25,11 +25,10 @@ MethodKind KindOf(std::string_view method) {
   return MethodKind::kOther;
 }
 
-// RFC 9112 2.2: empty lines before a start line are ignored. How many bytes the one at the front
-// takes, 0 when there is none.
-std::size_t EmptyLineBytes(std::string_view bytes) {
-  if (bytes.starts_with('\n')) return 1;
-  return bytes.starts_with("\r\n") ? 2 : 0;
+// RFC 9112 2.2: empty lines before a start line are ignored. Real servers (nginx, llhttp) pass over
+// any run of CR and LF.
+std::size_t LineEndBytes(std::string_view bytes) {
+  return std::min(bytes.find_first_not_of("\r\n"), bytes.size());
 }
 
 }  // namespace
@@ -151,8 +150,7 @@ Http1Parser::Step Http1Parser::StepHead(std::string_view bytes) {
   }
   if (head_.fresh()) {
     if (!resynchronising_) {
-      if (const std::size_t empty_line = EmptyLineBytes(bytes)) return {empty_line, false};
-      if (bytes == "\r") return {0, true};
+      if (const std::size_t line_ends = LineEndBytes(bytes)) return {line_ends, false};
     }
     head_ktime_ns_ = KtimeHere();
   }
@@ -355,8 +353,6 @@ void Http1Parser::Resynchronise() {
 
 // The end of what is skipped, and of the head or line that is held in part.
 void Http1Parser::AbandonHead(std::uint64_t gap_bytes) {
-  // A lone CR between messages is half an empty line.
-  if (pending_ == "\r" && !resynchronising_) pending_.clear();
   if (!pending_.empty()) {
     position_ = 0;
     fresh_from_ = pending_.size();

@@ -19,5 +19,11 @@ TEST(Http1ToleranceTest, TakesMoreSpacesThanOneInARequestLine) {
                   Request(2, "GET", "/b", "GET /b HTTP/1.1\r\n\r\n")});
 }
 
+TEST(Http1ToleranceTest, PassesOverEmptyLinesAndLoneCarriageReturnsBetweenMessages) {
+  ExpectRequests("line_ends_between_requests.request",
+                 {Request(1, "GET", "/a", "GET /a HTTP/1.1\r\n\r\n"),
+                  Request(2, "GET", "/b", "GET /b HTTP/1.1\r\n\r\n")});
+}
+
 }  // namespace
 }  // namespace tlscope
