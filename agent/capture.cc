@@ -170,9 +170,15 @@ class Pipeline {
       : sink_(std::move(sink)),
         output_(MakeFormat(options), *sink_),
         processor_(ProcessorOptionsOf(options), bus_) {
-    for (const char* pattern : {"events.http.#", "events.tls.#", "control.health.lost"}) {
-      if (!bus_.Subscribe(pattern, output_)) std::abort();  // the patterns are ours
+    for (const char* pattern : {"events.http.request", "events.http.response",
+                                "events.http.exchange", "events.tls.#", "control.health.lost"}) {
+      Subscribe(pattern);
     }
+    if (options.show_frames) Subscribe("events.http.frame");
+  }
+
+  void Subscribe(const char* pattern) {
+    if (!bus_.Subscribe(pattern, output_)) std::abort();  // the patterns are ours
   }
 
   static ProcessorOptions ProcessorOptionsOf(const CaptureOptions& options) {

@@ -117,6 +117,7 @@ void AddOutput(CLI::App& capture, CaptureOptions& options) {
           "Bytes kept of one message's body; the rest is reported by size");
   AddSize(capture, "--max-body", options.max_body_bytes,
           "Bytes shown of a body, if less than --tsize; 0 for no further limit");
+  capture.add_flag("--show-frames", options.show_frames, "Print a line for each HTTP/2 frame, too");
   capture.add_flag("--headers-only", options.headers_only, "Keep no bodies, only their sizes");
   CLI::Option* const binary = AddChoice<BodyView>(
       capture, "--binary", options.body_view,

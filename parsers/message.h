@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tlscope {
@@ -93,11 +94,25 @@ struct Message {
   bool operator==(const Message&) const = default;
 };
 
+/// One HTTP/2 frame as it went over the connection. Borrowed for the call.
+struct FrameRecord {
+  std::string_view type;  ///< "HEADERS"; a number for a type that is not known
+  std::string_view flags;
+  std::uint32_t stream_id;
+  std::uint32_t length;     ///< of the payload
+  std::string_view detail;  ///< "increment=65535"; usually empty
+  std::uint64_t ktime_ns;   ///< of its first byte
+};
+
 /// Where parsers put what they have read. Called inside Feed, Gap, Flush and Finish.
 class MessageHandler {
  public:
   virtual ~MessageHandler() = default;
   virtual void OnMessage(Message&& message) = 0;
+
+  /// Whether OnFrame is to be called.
+  virtual bool WantsFrames() const { return false; }
+  virtual void OnFrame(const FrameRecord& /*frame*/) {}
 };
 
 }  // namespace tlscope

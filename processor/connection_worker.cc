@@ -144,6 +144,10 @@ void ConnectionWorker::OnMessage(DataType direction, Message&& message) {
   ReleaseLargeBuffers(message);
 }
 
+void ConnectionWorker::OnFrame(DataType direction, const FrameRecord& frame) {
+  env_.bus.Publish(Topic::kHttpFrame, FrameEvent{info_, direction, uuid_.Of(direction), frame});
+}
+
 void ConnectionWorker::Publish(const Exchange& exchange) {
   if (exchange.has_request && exchange.has_response) ++env_.stats.exchanges;
   if (!env_.bus.HasSubscribers(Topic::kHttpExchange)) return;

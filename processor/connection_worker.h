@@ -54,6 +54,8 @@ class ConnectionWorker {
     void OnMessage(Message&& message) override {
       worker_.OnMessage(direction_, std::move(message));
     }
+    bool WantsFrames() const override { return worker_.env_.bus.HasSubscribers(Topic::kHttpFrame); }
+    void OnFrame(const FrameRecord& frame) override { worker_.OnFrame(direction_, frame); }
 
    private:
     ConnectionWorker& worker_;
@@ -63,6 +65,7 @@ class ConnectionWorker {
   void Learn(const SSLDataEvent& event);
   void Lose(DataType direction, std::uint64_t bytes, std::uint64_t ktime_ns);
   void OnMessage(DataType direction, Message&& message);
+  void OnFrame(DataType direction, const FrameRecord& frame);
   void Publish(const Exchange& exchange);
 
   const WorkerEnv& env_;

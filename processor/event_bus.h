@@ -20,11 +20,12 @@ enum class Topic : std::uint8_t {
   kHttpRequest,      ///< events.http.request
   kHttpResponse,     ///< events.http.response
   kHttpExchange,     ///< events.http.exchange
+  kHttpFrame,        ///< events.http.frame: one frame of HTTP/2
   kLibraryAttached,  ///< events.library.attached
   kLibraryFailed,    ///< events.library.failed
   kEventsLost,       ///< control.health.lost
 };
-inline constexpr std::size_t kTopics = 9;
+inline constexpr std::size_t kTopics = 10;
 
 /// The dotted name of a topic.
 std::string_view TopicName(Topic topic);
@@ -70,6 +71,14 @@ struct ExchangeEvent {
   std::uint64_t last_byte_ktime_ns;   ///< last byte of the response
 };
 
+/// An HTTP/2 frame was read.
+struct FrameEvent {
+  const ConnectionInfo& connection;
+  DataType direction;
+  std::string_view uuid;
+  const FrameRecord& frame;
+};
+
 /// A socket that carries TLS was first seen or is gone.
 struct ConnectionEvent {
   const ConnDataEvent& event;
@@ -91,7 +100,7 @@ struct LossEvent {
 };
 
 using BusPayload =
-    std::variant<MessageEvent, ExchangeEvent, ConnectionEvent, LibraryEvent, LossEvent>;
+    std::variant<MessageEvent, ExchangeEvent, FrameEvent, ConnectionEvent, LibraryEvent, LossEvent>;
 
 /// Receives what is published on the topics it subscribed to, on the publisher's thread, and must
 /// not block: what takes time is queued by the subscriber.

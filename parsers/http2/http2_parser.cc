@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "parsers/http2/detect.h"
+#include "parsers/http2/frame_text.h"
 
 namespace tlscope::http2 {
 namespace {
@@ -134,6 +135,7 @@ void Http2Parser::OnPiece(std::string_view piece) {
 
 void Http2Parser::OnEnd() {
   const FrameHeader& frame = reader_.frame();
+  if (handler_.WantsFrames()) LogFrame();
   assembler_.SetTime(frame_ktime_ns_, now_ns_);
   if (frame.type == FrameType::kData) {
     assembler_.OnDataEnd(frame.stream_id, frame.has(kFlagEndStream));
@@ -151,6 +153,22 @@ void Http2Parser::OnControlEnd() {
   if (frame.type == FrameType::kGoAway && !control_lost_) {
     assembler_.OnGoAway(ReadUint32(control_, 0) & 0x7fffffffU);
   }
+}
+
+void Http2Parser::LogFrame() {
+  const FrameHeader& frame = reader_.frame();
+  std::string type(FrameTypeName(frame.type));
+  if (type.empty()) type = std::to_string(static_cast<unsigned>(frame.type));
+  std::string detail("lost");
+  if (!control_lost_) {
+    detail = DetailText({frame, reader_.pad_bytes(), reader_.promised_stream(), control_});
+  }
+  handler_.OnFrame({.type = type,
+                    .flags = FlagsText(frame),
+                    .stream_id = frame.stream_id,
+                    .length = frame.length,
+                    .detail = detail,
+                    .ktime_ns = frame_ktime_ns_});
 }
 
 void Http2Parser::BeginBlock() {
@@ -303,7 +321,10 @@ void Http2Parser::SettleList() {
   if (block_.open) list_.Forgo();
 }
 
-void Http2Parser::Flush() { EmitSkipped(); }
+void Http2Parser::Flush() {
+  EmitSkipped();
+  assembler_.Flush();
+}
 
 void Http2Parser::Finish(StreamEnd /*end*/) {
   assembler_.SetTime(frame_ktime_ns_, now_ns_);

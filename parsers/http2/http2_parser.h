@@ -33,7 +33,8 @@ enum class Start : std::uint8_t {
 /// believable run of frames (see DetectRun) the bytes come out as one kUnknown message, and the
 /// message after it says `resynchronised`.
 ///
-/// Never returns kInvalid or kUpgrade. Flush emits what is being skipped, and nothing else.
+/// Never returns kInvalid or kUpgrade. Flush emits what is being skipped, and parts of bodies that
+/// are shown while they go on.
 class Http2Parser final : public StreamParser {
  public:
   /// Both must outlive the parser.
@@ -45,6 +46,7 @@ class Http2Parser final : public StreamParser {
   ParseStatus Feed(std::string_view bytes, std::uint64_t ktime_ns) override;
   ParseStatus Gap(std::uint64_t bytes, std::uint64_t ktime_ns) override;
   void Flush() override;
+  bool holds_part() const override { return assembler_.holds_part(); }
   void Finish(StreamEnd end) override;
   std::string TakeRest() override { return {}; }
   void Reset() override;
@@ -71,6 +73,7 @@ class Http2Parser final : public StreamParser {
   void OnPiece(std::string_view piece);
   void OnEnd();
   void OnControlEnd();
+  void LogFrame();
 
   void BeginBlock();
   void FeedBlock(std::string_view piece, bool last);

@@ -152,6 +152,12 @@ void MessageAssembler::BeginBody(Stream& stream, const HeaderList& list) {
   content::CodingList codings;
   codings.Add(list.content_encoding());
   stream.message.Decode(codings);
+  const content::PartRule rule = content::PartRuleOf(list.content_type());
+  if (list.kind() == HeaderList::Kind::kResponse && rule != content::PartRule::kWhole) {
+    stream.message.message().last_ktime_ns = now_ns_;
+    stream.message.EmitInParts(rule, handler_);
+    streaming_ = true;
+  }
 }
 
 void MessageAssembler::BeginGrpc(Stream& stream, const HeaderList& list) {
@@ -397,6 +403,13 @@ void MessageAssembler::OnLoss() {
     if (stream->grpc) LeaveGrpc(*stream);
     stream->message.message().grpc = false;
     stream->message.AddGap(0);
+  }
+}
+
+void MessageAssembler::Flush() {
+  if (!streaming_) return;
+  for (Stream* stream = streams_.After(0); stream != nullptr; stream = streams_.After(stream->id)) {
+    stream->message.Flush();
   }
 }
 

@@ -23,8 +23,8 @@ namespace tlscope::http2 {
 /// one that can no longer end (reset, GOAWAY, too many streams, end of the connection) then,
 /// incomplete. What goes through a CONNECT tunnel and each message of a gRPC call leave as parts: a
 /// tunnel's at the end of each DATA frame and after kTunnelBytes, a gRPC call's with the frame or
-/// message that follows. Data of a stream whose header list was not seen makes a message without a
-/// head, with a gap at its start.
+/// message that follows. So do responses that stream, by content::PartRuleOf. Data of a stream
+/// whose header list was not seen makes a message without a head, with a gap at its start.
 class MessageAssembler {
  public:
   static constexpr std::size_t kTunnelBytes = 64U << 10;
@@ -57,6 +57,10 @@ class MessageAssembler {
   void OnGoAway(std::uint32_t last_stream_id);
   /// Frames may have been lost: anything may be missing from any stream.
   void OnLoss();
+  /// The sender paused: emits parts that this ends.
+  void Flush();
+  /// Whether Flush would emit one.
+  bool holds_part() const { return streaming_ && streams_.holds_part(); }
   /// No more comes.
   void Finish();
   void Reset();
@@ -111,6 +115,7 @@ class MessageAssembler {
   std::array<std::uint32_t, 32> cut_short_{};  ///< streams reset last: what is still sent on them
   std::size_t cut_short_next_ = 0;             ///< is nobody's
   bool resynchronised_ = false;
+  bool streaming_ = false;  ///< some message has left in parts by a PartRule
   std::uint64_t frame_ktime_ns_ = 0;
   std::uint64_t now_ns_ = 0;
 };

@@ -53,6 +53,11 @@ std::uint64_t StreamTable::held_bytes() const {
   return bytes;
 }
 
+bool StreamTable::holds_part() const {
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [](const Entry& entry) { return entry.stream->message.holds_part(); });
+}
+
 void StreamTable::Clear() {
   budget_.Give(entries_.size() * kStreamBytes);
   entries_.clear();

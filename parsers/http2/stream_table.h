@@ -53,6 +53,8 @@ class StreamTable {
   Stream* After(std::uint32_t id);
   bool empty() const { return entries_.empty(); }
   std::uint64_t held_bytes() const;
+  /// Whether a message holds a part that a pause would end.
+  bool holds_part() const;
   void Clear();
 
  private:

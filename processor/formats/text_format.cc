@@ -8,6 +8,7 @@
 #include "parsers/parser_registry.h"
 #include "processor/formats/decimal.h"
 #include "processor/formats/endpoint_text.h"
+#include "processor/formats/printable.h"
 #include "processor/formats/text_body.h"
 
 namespace tlscope {
@@ -19,6 +20,18 @@ constexpr std::size_t kHeaderBytes = 384;
 void AppendField(std::string_view key, std::uint64_t value, std::string& out) {
   out += key;
   AppendDecimal(value, out);
+}
+
+void AppendHttp2Fields(const Message& message, std::string& out) {
+  if (message.stream_id != 0) AppendField(", Stream:", message.stream_id, out);
+  if (!message.rpc.empty()) {
+    out += ", Rpc:";
+    AppendForTerminal(message.rpc, out);
+  }
+  if (!message.never_indexed.empty()) {
+    out += ", NeverIndexed:";
+    AppendForTerminal(message.never_indexed, out);
+  }
 }
 
 std::uint64_t LostBytes(const Message& message) {
@@ -48,6 +61,8 @@ TextFormat::TextFormat(const TextFormatOptions& options)
 void TextFormat::Append(const BusPayload& payload, std::string& out) {
   if (const auto* message = std::get_if<MessageEvent>(&payload)) {
     AppendMessage(*message, out);
+  } else if (const auto* frame = std::get_if<FrameEvent>(&payload)) {
+    AppendFrame(*frame, out);
   } else if (const auto* loss = std::get_if<LossEvent>(&payload)) {
     AppendLoss(*loss, out);
   }
@@ -67,6 +82,7 @@ void TextFormat::AppendMessage(const MessageEvent& event, std::string& out) {
   if (message.resynchronised) out += ", Resynchronised:true";
   if (!message.gaps.empty()) AppendField(", Lost:", LostBytes(message), out);
   if (message.cut_bytes != 0) AppendField(", Cut:", message.cut_bytes, out);
+  AppendHttp2Fields(message, out);
   body.AppendFields(out);
   if (options_.color) out += kReset;
   out.push_back('\n');
@@ -87,6 +103,22 @@ void TextFormat::AppendHead(const Message& message, std::string& out) const {
     head.remove_prefix(end);
   }
   AppendText(head, options_, out);
+}
+
+void TextFormat::AppendFrame(const FrameEvent& event, std::string& out) {
+  const FrameRecord& frame = event.frame;
+  AppendOrigin(event.connection, frame.ktime_ns, event.uuid, out);
+  out += "Frame, Type:0, Length:0, Frame:";
+  out += frame.type;
+  AppendField(", Stream:", frame.stream_id, out);
+  out += ", Flags:";
+  out += frame.flags;
+  AppendField(", Payload:", frame.length, out);
+  if (!frame.detail.empty()) {
+    out += ", ";
+    out += frame.detail;
+  }
+  out.push_back('\n');
 }
 
 void TextFormat::AppendLoss(const LossEvent& event, std::string& out) {

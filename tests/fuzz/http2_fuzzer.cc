@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -63,9 +64,17 @@ class Recorder final : public MessageHandler {
     Check(message.head.empty() || message.part <= 1, "the first part has the head");
     CheckLines(message.head);
     CheckLines(message.trailers);
+    // Of a message in parts it is the last that tells how much there was.
+    if (message.part != 0 && !message.last_part) message.content_bytes = 0;
     messages.push_back(std::move(message));
   }
+  bool WantsFrames() const override { return true; }
+  void OnFrame(const FrameRecord& frame) override {
+    Check(!frame.type.empty() && !frame.flags.empty(), "a frame has a type and flags");
+    details.emplace_back(frame.detail);
+  }
   std::vector<Message> messages;
+  std::vector<std::string> details;
 };
 
 struct Input {
@@ -131,7 +140,9 @@ class Run {
 
   bool operator==(const Run& other) const {
     return client_.out.messages == other.client_.out.messages &&
-           server_.out.messages == other.server_.out.messages;
+           server_.out.messages == other.server_.out.messages &&
+           client_.out.details == other.client_.out.details &&
+           server_.out.details == other.server_.out.details;
   }
 
  private:
