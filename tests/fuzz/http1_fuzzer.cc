@@ -47,9 +47,35 @@ class Recorder final : public MessageHandler {
     Check(message.body.size() <= kLimits.body_bytes, "the body is within its limit");
     Check(message.head.size() <= kLimits.head_bytes, "the head is within its limit");
     Check(message.gaps.empty() || !message.complete, "a message with gaps is not complete");
+    CheckParts(message);
+    CheckExchange(message);
+    bytes += message.head.size() + message.trailers.size();
+    if (message.part == 0 || message.last_part) bytes += message.content_bytes;
     messages.push_back(std::move(message));
   }
   std::vector<Message> messages;
+  std::uint64_t bytes = 0;  ///< of heads, trailers and content, lost content included
+
+ private:
+  void CheckParts(const Message& message) {
+    Check(message.part == (parts_ == 0 ? message.part & 1U : parts_ + 1), "parts are in sequence");
+    Check(message.part <= 1 || message.head.empty(), "only the first part has the head");
+    Check(message.part != 0 || !message.last_part, "a whole message is no part");
+    parts_ = message.last_part ? 0 : message.part;
+  }
+
+  void CheckExchange(const Message& message) {
+    if (message.exchange == 0) return;
+    Check(message.exchange >= exchange_, "exchanges come in order");
+    const bool again = message.exchange == exchange_ && answered_ && message.part <= 1;
+    Check(!again, "an exchange has one request and one final response");
+    exchange_ = message.exchange;
+    answered_ = message.parser == ParserType::kHttp1Request || message.status >= 200;
+  }
+
+  std::uint32_t parts_ = 0;  ///< of the message that is under way
+  std::uint64_t exchange_ = 0;
+  bool answered_ = false;
 };
 
 struct Input {
@@ -86,12 +112,14 @@ struct Direction {
   std::string_view Next(std::size_t size) {
     const std::string_view piece = left.substr(0, size);
     left.remove_prefix(piece.size());
+    given += piece.size();
     return piece;
   }
 
   Recorder out;
   http1::Http1Parser parser;
   std::string_view left;
+  std::uint64_t given = 0;
   bool upgraded = false;
   std::string rest;
 };
@@ -109,6 +137,8 @@ class Run {
     for (Direction* direction : {&request_, &response_}) {
       Feed(*direction, direction->left.size());
       if (!direction->upgraded) direction->parser.Finish(StreamEnd::kClosed);
+      Check(direction->out.bytes + direction->rest.size() <= direction->given,
+            "nothing comes out that did not go in");
     }
     Check(budget_.used_bytes() == 0, "the budget has everything back at the end");
   }
