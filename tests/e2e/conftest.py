@@ -39,6 +39,12 @@ def _able_to_capture():
         pytest.skip(missing)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Says in one line why tests were left out."""
+    if "skipped" in terminalreporter.stats and (missing := _what_is_missing()):
+        terminalreporter.write_line(f"capturing was not tested: {missing}")
+
+
 def _make_directory():
     directory = tempfile.TemporaryDirectory(prefix="tlscope-e2e-")
     path = pathlib.Path(directory.name)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/1.1 between real programs is captured at both ends, byte for byte, with its addresses."""
 
+import datetime
 import subprocess
 
 import pytest
@@ -211,10 +212,14 @@ def test_a_response_that_ends_with_the_connection_is_whole(capture, tls_client, 
 def test_messages_carry_the_time_at_which_they_were_sent(capture, nginx, curl):
     nginx.add_file("first", b"1")
     with capture() as agent:
+        before = datetime.datetime.now(datetime.timezone.utc)
         first, second = curl.run(nginx.url("/first"), nginx.url("/first"))
+        after = datetime.datetime.now(datetime.timezone.utc)
         assert first.end == second.end
         messages = conversation.wait_for(agent, first.end, 4)
         times = [message.time for message in messages]
+        clock_adjustment = datetime.timedelta(seconds=1)
+        assert before - clock_adjustment < times[0] and times[-1] < after + clock_adjustment
         assert times == sorted(times)
         assert len(set(times)) == 4
         directions = [message.uuid.data_type for message in messages]
