@@ -40,6 +40,9 @@ class CodingStage {
   virtual std::uint64_t held_bytes() const = 0;
 };
 
+/// Whether a zstd frame may begin with `bytes`, 1 to 4 of them (RFC 8878 3.1.1, 3.1.2).
+bool MayBeginZstd(std::string_view bytes);
+
 std::unique_ptr<CodingStage> MakeZlibStage(Coding coding, ByteBudget& budget);
 /// `bytewise`: slower, and what comes before an error comes out whatever the calls.
 std::unique_ptr<CodingStage> MakeBrotliStage(bool bytewise, ByteBudget& budget);

@@ -30,11 +30,7 @@ std::size_t MagicBytes(Coding coding) {
 bool MayBegin(Coding coding, std::string_view bytes) {
   using namespace std::string_view_literals;
   // RFC 1952 2.3.1.
-  if (coding == Coding::kGzip) return "\x1f\x8b"sv.starts_with(bytes);
-  // RFC 8878 3.1.1 and, for skippable frames, of whose magic number four bits are free, 3.1.2.
-  if ("\x28\xb5\x2f\xfd"sv.starts_with(bytes)) return true;
-  const bool skippable = (static_cast<unsigned char>(bytes.front()) & 0xf0U) == 0x50;
-  return skippable && "\x2a\x4d\x18"sv.starts_with(bytes.substr(1));
+  return coding == Coding::kGzip ? "\x1f\x8b"sv.starts_with(bytes) : MayBeginZstd(bytes);
 }
 
 std::unique_ptr<CodingStage> MakeStage(Coding coding, bool bytewise, ByteBudget& budget) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <zstd.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 
@@ -16,8 +17,10 @@ struct FreeDecoder {
   void operator()(ZSTD_DStream* decoder) const noexcept { ZSTD_freeDStream(decoder); }
 };
 
-/// zstd (RFC 8878): one or more frames, skippable ones too. The library forgets to say what it gave
-/// in the call that fails, so a call either takes input or gives output, never both.
+/// zstd (RFC 8878): one or more frames, skippable ones too. The formats before the RFC are refused:
+/// the library knows them only when their first bytes come in one call. The library also forgets to
+/// say what it gave in the call that fails, so a call either takes input or gives output, never
+/// both.
 class ZstdStage final : public CodingStage {
  public:
   explicit ZstdStage(ByteBudget& budget) : budget_(budget) {}
@@ -29,8 +32,8 @@ class ZstdStage final : public CodingStage {
     if (!decoder_ && !Open()) return {0, 0, Status::kNoMemory};
     Step step;
     if (!giving_) {
-      step = Call(input, output.subspan(0, 0));
-      if (step.status != Status::kGoing) return step;
+      step = Take(input, output.subspan(0, 0));
+      if (step.status != Status::kGoing || magic_bytes_ < magic_.size()) return step;
       giving_ = true;
     }
     const Step given = Call({}, output);
@@ -40,7 +43,7 @@ class ZstdStage final : public CodingStage {
     return step;
   }
 
-  bool at_end() const override { return at_end_; }
+  bool at_end() const override { return ended_ && magic_bytes_ == 0; }
   std::uint64_t held_bytes() const override { return held_bytes_; }
 
  private:
@@ -51,11 +54,31 @@ class ZstdStage final : public CodingStage {
     return Settle();
   }
 
+  Step Take(std::string_view input, std::span<char> no_output) {
+    std::size_t consumed = 0;
+    if (magic_bytes_ < magic_.size()) {
+      while (magic_bytes_ < magic_.size() && consumed < input.size()) {
+        magic_[magic_bytes_++] = input[consumed++];
+        if (MayBeginZstd({magic_.data(), magic_bytes_})) continue;
+        return {consumed, 0, ended_ ? Status::kTrailing : Status::kBroken};
+      }
+      if (magic_bytes_ < magic_.size()) return {consumed, 0, Status::kGoing};
+      const Step magic = Call({magic_.data(), magic_bytes_}, no_output);
+      if (magic.status != Status::kGoing) return {consumed, 0, magic.status};
+    }
+    Step step = Call(input.substr(consumed), no_output);
+    step.consumed += consumed;
+    return step;
+  }
+
   Step Call(std::string_view input, std::span<char> output) {
     ZSTD_inBuffer in{input.data(), input.size(), 0};
     ZSTD_outBuffer out{output.data(), output.size(), 0};
     const std::size_t hint = ZSTD_decompressStream(decoder_.get(), &out, &in);
-    if (in.pos != 0 || out.pos != 0) at_end_ = hint == 0;
+    if (in.pos != 0 || out.pos != 0) {
+      ended_ = hint == 0;
+      if (ended_) magic_bytes_ = 0;
+    }
     if (ZSTD_isError(hint) != 0) return {in.pos, out.pos, Status::kBroken};
     return {in.pos, out.pos, Settle() ? Status::kGoing : Status::kNoMemory};
   }
@@ -77,11 +100,21 @@ class ZstdStage final : public CodingStage {
   ByteBudget& budget_;
   std::unique_ptr<ZSTD_DStream, FreeDecoder> decoder_;
   std::uint64_t held_bytes_ = 0;
-  bool giving_ = false;  ///< there may be more output without more input
-  bool at_end_ = false;
+  bool giving_ = false;          ///< there may be more output without more input
+  bool ended_ = false;           ///< a frame has, and no other has begun beyond its magic number
+  std::array<char, 4> magic_{};  ///< of the frame, as far as it came
+  std::size_t magic_bytes_ = 0;
 };
 
 }  // namespace
+
+bool MayBeginZstd(std::string_view bytes) {
+  using namespace std::string_view_literals;
+  if ("\x28\xb5\x2f\xfd"sv.starts_with(bytes)) return true;
+  // A skippable frame: four bits of its magic number are free.
+  const bool skippable = (static_cast<unsigned char>(bytes.front()) & 0xf0U) == 0x50;
+  return skippable && "\x2a\x4d\x18"sv.starts_with(bytes.substr(1));
+}
 
 std::unique_ptr<CodingStage> MakeZstdStage(ByteBudget& budget) {
   return std::make_unique<ZstdStage>(budget);

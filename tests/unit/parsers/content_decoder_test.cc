@@ -229,7 +229,15 @@ TEST(ContentDecoderTest, SaysWhenBytesFollowTheEnd) {
                       {plain, "br: bytes after its end", true});
   ExpectForEverySplit("deflate", ReadFixture("text.deflate") + "more",
                       {plain, "deflate: bytes after its end", true});
-  ExpectForEverySplit("zstd", ReadFixture("text.zstd") + "more", {plain, "zstd: broken", true});
+  ExpectForEverySplit("zstd", ReadFixture("text.zstd") + "more",
+                      {plain, "zstd: bytes after its end", true});
+}
+
+TEST(ContentDecoderTest, RefusesFormatsFromBeforeTheSpecification) {
+  // A magic number of zstd 0.5, behind a frame of today.
+  const std::string old("\x25\xb5\x2f\xfd\x04\x60\xb5\x06", 8);
+  ExpectForEverySplit("zstd", ReadFixture("text.zstd") + old,
+                      {ReadFixture("text.plain"), "zstd: bytes after its end", true});
 }
 
 TEST(ContentDecoderTest, KeepsABodyThatIsNotCodedAsItIs) {
