@@ -25,6 +25,9 @@ enum class PacketType : std::uint8_t {
   kWebSocket = 2,
 };
 
+/// What a WebSocket message is (RFC 6455 11.8).
+enum class FrameKind : std::uint8_t { kNone, kText, kBinary, kClose, kPing, kPong };
+
 /// Bytes missing from a message's body because they were lost before the parser saw them.
 struct BodyGap {
   std::uint64_t position;  ///< index in Message::body before which the bytes are missing
@@ -55,8 +58,8 @@ struct Message {
   /// Body bytes known but not kept because of ParserLimits or the budget.
   std::uint64_t cut_bytes = 0;
 
-  /// The codings removed from the body, as Content-Encoding or grpc-encoding names them ("gzip",
-  /// "gzip, br"). Empty: the body is as it was sent.
+  /// The codings removed from the body, as Content-Encoding, grpc-encoding or
+  /// Sec-WebSocket-Extensions names them ("gzip", "gzip, br"). Empty: the body is as it was sent.
   std::string decoded_from;
   /// Why decoding ended before the body did; what body holds is right up to there. Usually empty.
   std::string decode_error;
@@ -67,6 +70,11 @@ struct Message {
   /// trailers, and content_bytes and `complete` for the whole. 0: the message is whole.
   std::uint32_t part = 0;
   bool last_part = false;
+
+  /// WebSocket only: what the message is; a close frame's code, 0 when it has none. The code's two
+  /// bytes are not content.
+  FrameKind frame = FrameKind::kNone;
+  std::uint16_t close_code = 0;
 
   /// HTTP/2 only: the stream; 0 elsewhere.
   std::uint32_t stream_id = 0;

@@ -60,8 +60,12 @@ bool MessageBuilder::Reserve(std::uint64_t needed_bytes, std::uint64_t expected_
   return true;
 }
 
+void MessageBuilder::Count(std::uint64_t bytes) {
+  message_.content_bytes = AddSaturating(message_.content_bytes, bytes);
+}
+
 void MessageBuilder::Append(std::string_view content, std::uint64_t expected_bytes) {
-  message_.content_bytes = AddSaturating(message_.content_bytes, content.size());
+  Count(content.size());
   if (content.empty() || !StartDecoding()) {
     Keep(content, expected_bytes);
     return;
@@ -138,7 +142,7 @@ void MessageBuilder::AddGap(std::uint64_t bytes) {
     decoder_->Lose(sink);
   }
   message_.complete = false;
-  message_.content_bytes = AddSaturating(message_.content_bytes, bytes);
+  Count(bytes);
   const std::uint64_t position = message_.body.size();
   if (!message_.gaps.empty() && message_.gaps.back().position == position) {
     message_.gaps.back().bytes = AddSaturating(message_.gaps.back().bytes, bytes);

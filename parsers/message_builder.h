@@ -51,6 +51,10 @@ class MessageBuilder {
   /// will be (0: unknown); it is a hint from a hostile source and only ever saves copies.
   void Append(std::string_view content, std::uint64_t expected_bytes);
 
+  /// Appends content that was decoded elsewhere, and counts content as it was sent.
+  void AppendDecoded(std::string_view content) { Keep(content, 0); }
+  void Count(std::uint64_t bytes);
+
   /// Content that was lost here; `bytes` 0 when it is only known that some was. The message is no
   /// longer complete, and what is coded is not decoded any further.
   void AddGap(std::uint64_t bytes);

@@ -6,12 +6,17 @@
 
 #include "parsers/http1/detect.h"
 #include "parsers/http1/http1_parser.h"
+#include "parsers/http1/syntax.h"
 #include "parsers/http2/detect.h"
 #include "parsers/http2/http2_parser.h"
 #include "parsers/raw/raw_parser.h"
+#include "parsers/websocket/websocket_parser.h"
 
 namespace tlscope {
 namespace {
+
+// Frames look like anything. What tells is the handshake before them.
+Detection DetectNothing(std::string_view /*bytes*/) { return Detection::kNoMatch; }
 
 Detection DetectAnything(std::string_view /*bytes*/) { return Detection::kMatch; }
 
@@ -22,6 +27,7 @@ constexpr ProtocolSpec kProtocols[] = {
     {"HTTP2Request", ParserType::kHttp2Request, &http2::DetectClient, &http2::MakeClientParser},
     {"HTTP2Response", ParserType::kHttp2Response, &http2::DetectServer, &http2::MakeServerParser},
     {"HTTP2", ParserType::kUnknown, &http2::DetectRun, &http2::MakeLateParser},
+    {"WebSocket", ParserType::kWebSocket, &DetectNothing, &websocket::MakeWebSocketParser},
     {"DefaultParser", ParserType::kUnknown, &DetectAnything, &raw::MakeRawParser},
 };
 
@@ -37,6 +43,15 @@ DetectResult Detect(std::string_view bytes) {
     }
   }
   return {std::prev(std::end(kProtocols)), false};
+}
+
+const ProtocolSpec* UpgradeProtocol(const ParserContext& context) {
+  if (context.http1.upgrade() != http1::UpgradeKind::kSwitched) return nullptr;
+  if (!http1::EqualsIgnoreCase(context.http1.upgrade_token(), "websocket")) return nullptr;
+  for (const ProtocolSpec& protocol : kProtocols) {
+    if (protocol.type == ParserType::kWebSocket) return &protocol;
+  }
+  return nullptr;
 }
 
 std::string_view ParserName(ParserType type) {

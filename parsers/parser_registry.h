@@ -47,6 +47,10 @@ struct DetectResult {
 };
 DetectResult Detect(std::string_view bytes);
 
+/// The protocol that a connection agreed to change to in HTTP/1.1 (RFC 9110 7.8), when it is one of
+/// the table's: its bytes need no detection. Null otherwise.
+const ProtocolSpec* UpgradeProtocol(const ParserContext& context);
+
 /// The name printed for a type, from the same table.
 std::string_view ParserName(ParserType type);
 

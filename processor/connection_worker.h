@@ -30,7 +30,8 @@ class ConnectionWorker {
   /// follows.
   void OnSslEnd(const std::array<std::uint64_t, 2>& bytes, std::uint64_t ktime_ns);
 
-  /// Nothing came for a tick: raw bytes are emitted.
+  /// Nothing came for a tick: raw bytes, and parts of bodies that are shown as they come, are
+  /// emitted.
   void OnPause();
 
   /// Nothing came for so long that bytes of undecided protocol are emitted as raw ones.
@@ -42,7 +43,7 @@ class ConnectionWorker {
   const ConnectionInfo& info() const { return info_; }
 
   /// Whether OnPause would emit something.
-  bool holds_raw() const { return streams_[0].holds_raw() || streams_[1].holds_raw(); }
+  bool pausable() const { return streams_[0].pausable() || streams_[1].pausable(); }
 
   /// Whether OnStall would.
   bool undecided() const { return streams_[0].undecided() || streams_[1].undecided(); }

@@ -14,7 +14,7 @@ constexpr int kMaxHandOvers = 4;
 }  // namespace
 
 const ProtocolTable& ProtocolTable::Registered() {
-  static const ProtocolTable table{&Detect, Protocols().back()};
+  static const ProtocolTable table{&Detect, Protocols().back(), &UpgradeProtocol};
   return table;
 }
 
@@ -51,7 +51,7 @@ void DirectionStream::Gap(std::uint64_t bytes, std::uint64_t ktime_ns) {
 }
 
 void DirectionStream::Pause() {
-  if (raw_) Flush();
+  if (raw_ || (parser_ != nullptr && parser_->holds_part())) Flush();
 }
 
 void DirectionStream::Flush() {
@@ -64,8 +64,9 @@ void DirectionStream::Finish(StreamEnd end) {
   if (parser_ != nullptr) parser_->Finish(end);
 }
 
-bool DirectionStream::holds_raw() const {
-  return raw_ && (!undecided_.empty() || parser_->held_bytes() != 0);
+bool DirectionStream::pausable() const {
+  if (raw_) return !undecided_.empty() || parser_->held_bytes() != 0;
+  return parser_ != nullptr && parser_->holds_part();
 }
 
 void DirectionStream::Search(std::string_view bytes, std::uint64_t ktime_ns) {
@@ -123,6 +124,10 @@ void DirectionStream::Deliver(std::string_view held, std::uint64_t held_ktime_ns
   if (status != ParseStatus::kNeedMore) HandOver(status, bytes, ktime_ns);
 }
 
+const ProtocolSpec* DirectionStream::Agreed() const {
+  return protocols_.agreed != nullptr ? protocols_.agreed(context_) : nullptr;
+}
+
 /// The parser ended with `status`: its rest and `more` go to the next one, and so on.
 void DirectionStream::HandOver(ParseStatus status, std::string_view more, std::uint64_t ktime_ns) {
   std::string rest = parser_->TakeRest().append(more);
@@ -131,13 +136,15 @@ void DirectionStream::HandOver(ParseStatus status, std::string_view more, std::u
     raw_ = false;
     const ProtocolSpec* next = &protocols_.raw;
     if (status == ParseStatus::kUpgrade && count < kMaxHandOvers) {
-      if (rest.empty()) return;  // what comes next decides
-      const DetectResult found = protocols_.detect(rest);
+      const ProtocolSpec* const agreed = Agreed();
+      if (agreed == nullptr && rest.empty()) return;  // what comes next decides
+      const DetectResult found =
+          agreed != nullptr ? DetectResult{agreed, false} : protocols_.detect(rest);
       if (found.need_more && Hold(rest, ktime_ns)) return;
       if (!found.need_more) next = found.protocol;
     }
     Use(*next);
-    if (!rest.empty()) status = parser_->Feed(rest, ktime_ns);
+    status = rest.empty() ? ParseStatus::kNeedMore : parser_->Feed(rest, ktime_ns);
     // The raw parser takes anything: an answer that says otherwise is not acted on.
     if (raw_ || status == ParseStatus::kNeedMore) return;
     rest = parser_->TakeRest();

@@ -16,6 +16,8 @@ namespace tlscope {
 struct ProtocolTable {
   DetectResult (*detect)(std::string_view bytes);
   const ProtocolSpec& raw;  ///< takes any bytes: the end of every road
+  /// Which protocol was agreed to after an upgrade; null when the bytes have to tell.
+  const ProtocolSpec* (*agreed)(const ParserContext& context) = nullptr;
 
   /// The table of parsers/.
   static const ProtocolTable& Registered();
@@ -55,7 +57,8 @@ class DirectionStream {
   /// `bytes` bytes (at least 1) are missing here.
   void Gap(std::uint64_t bytes, std::uint64_t ktime_ns);
 
-  /// The speaker paused: a raw stream's bytes are emitted. What may yet begin a known protocol
+  /// The speaker paused: a raw stream's bytes are emitted, and what a body that is shown while it
+  /// goes on has come to. What may yet begin a known protocol
   /// waits: a start line can come slowly.
   void Pause();
 
@@ -66,7 +69,7 @@ class DirectionStream {
   void Finish(StreamEnd end);
 
   /// Whether Pause would emit something.
-  bool holds_raw() const;
+  bool pausable() const;
 
   /// Whether bytes wait for more to decide the protocol.
   bool undecided() const { return !undecided_.empty(); }
@@ -76,6 +79,7 @@ class DirectionStream {
   bool Hold(std::string& bytes, std::uint64_t ktime_ns);
   std::string ReleaseUndecided();
   void UndecidedToRaw();
+  const ProtocolSpec* Agreed() const;
   void Use(const ProtocolSpec& spec);
   void Deliver(std::string_view held, std::uint64_t held_ktime_ns, std::string_view bytes,
                std::uint64_t ktime_ns);

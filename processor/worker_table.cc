@@ -37,7 +37,7 @@ void WorkerTable::Touch(Slot& slot, std::uint64_t ktime_ns) {
   } else {
     unbound_.PushBack(slot);
   }
-  if (slot.worker.holds_raw()) {
+  if (slot.worker.pausable()) {
     holding_raw_.PushBack(slot);
   } else if (slot.worker.undecided()) {
     undecided_.PushBack(slot);

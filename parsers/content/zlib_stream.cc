@@ -49,6 +49,10 @@ ZlibStream::Step ZlibStream::Inflate(std::string_view input, std::span<char> out
   return {in - stream_.avail_in, out - stream_.avail_out, code};
 }
 
+// zlib.h on inflate: 128 is added to data_type when it returns right after a block's end, and the
+// low bits count unused bits of the last byte.
+bool ZlibStream::between_blocks() const { return (stream_.data_type & 128) != 0; }
+
 void ZlibStream::Restart() { inflateReset(&stream_); }
 
 void ZlibStream::RestartKeepingWindow() { inflateResetKeep(&stream_); }

@@ -34,6 +34,9 @@ class ZlibStream {
   };
   Step Inflate(std::string_view input, std::span<char> output);
 
+  /// Everything so far ended with a block, so that nothing is left undone.
+  bool between_blocks() const;
+
   /// A new stream begins, which may not refer to the one before.
   void Restart();
   /// A new stream begins, whose window is what came out so far.

@@ -211,9 +211,9 @@ TEST_F(DirectionStreamTest, LetsARawStreamTurnIntoAKnownProtocolWhereACallStarts
 TEST_F(DirectionStreamTest, GivesARawStreamsUndecidedTailOutWhenTheSpeakerPauses) {
   Call("??");
   Call("LI");
-  EXPECT_TRUE(stream.holds_raw());
+  EXPECT_TRUE(stream.pausable());
   stream.Pause();
-  EXPECT_FALSE(stream.holds_raw());
+  EXPECT_FALSE(stream.pausable());
   EXPECT_THAT(log.texts, ElementsAre("raw:??LI"));
 }
 
