@@ -30,8 +30,8 @@ class MessageInflater {
   void Lose();
   /// The rest of the payload will not come.
   void Abandon();
-  /// The payload is whole, or abandoned. Why it was not decoded to its end; empty when it was. The next message
-  /// begins.
+  /// The payload is whole, or abandoned. Why it was not decoded to its end; empty when it was. The
+  /// next message begins.
   std::string Finish(MessageBuilder& out);
 
   std::uint64_t held_bytes() const { return stream_.held_bytes(); }
