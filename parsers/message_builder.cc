@@ -191,6 +191,8 @@ void MessageBuilder::EmitPart(std::size_t body_bytes) {
   next.exchange = message_.exchange;
   next.part = message_.part;
   next.content_bytes = message_.content_bytes;
+  message_.content_bytes = body_bytes + message_.cut_bytes;
+  for (const BodyGap& gap : message_.gaps) Count(gap.bytes);
   next.first_ktime_ns = next.last_ktime_ns = message_.last_ktime_ns;
   const std::string rest = message_.body.substr(body_bytes);
   message_.body.resize(body_bytes);
