@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <optional>
 
 #include "parsers/http1/syntax.h"
 
@@ -21,32 +20,14 @@ std::string_view NextParameter(std::string_view& parameters) {
   return parameter;
 }
 
-// RFC 7692 7.1.2: 8 to 15 without leading zeros; RFC 6455 9.1 allows quotes around it.
-std::optional<std::uint8_t> WindowBits(std::string_view value) {
-  if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
-    value = value.substr(1, value.size() - 2);
-  }
-  if (value == "8") return 8;
-  if (value == "9") return 9;
-  if (value.size() != 2 || value[0] != '1' || value[1] < '0' || value[1] > '5') return std::nullopt;
-  return static_cast<std::uint8_t>(10 + (value[1] - '0'));
-}
-
 void ReadDeflate(std::string_view parameters, Extensions& extensions) {
   extensions.deflate = true;
   while (!parameters.empty()) {
     const std::string_view parameter = NextParameter(parameters);
-    const std::size_t equals = std::min(parameter.find('='), parameter.size());
-    const std::string_view name = Trim(parameter.substr(0, equals));
-    const std::string_view value = Trim(parameter.substr(std::min(equals + 1, parameter.size())));
-    if (EqualsIgnoreCase(name, "server_no_context_takeover")) {
+    if (EqualsIgnoreCase(parameter, "server_no_context_takeover")) {
       extensions.server.no_context_takeover = true;
-    } else if (EqualsIgnoreCase(name, "client_no_context_takeover")) {
+    } else if (EqualsIgnoreCase(parameter, "client_no_context_takeover")) {
       extensions.client.no_context_takeover = true;
-    } else if (EqualsIgnoreCase(name, "server_max_window_bits")) {
-      extensions.server.window_bits = WindowBits(value).value_or(extensions.server.window_bits);
-    } else if (EqualsIgnoreCase(name, "client_max_window_bits")) {
-      extensions.client.window_bits = WindowBits(value).value_or(extensions.client.window_bits);
     }
   }
 }

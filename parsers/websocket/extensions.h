@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
 #include <string_view>
 
 namespace tlscope::websocket {
 
-/// What permessage-deflate (RFC 7692 7.1) was agreed to be for the messages of one side.
+/// What permessage-deflate (RFC 7692 7.1) was agreed to be for the messages of one side. The size
+/// of its window does not matter to who reads: the largest one serves for all.
 struct DeflateSide {
-  std::uint8_t window_bits = 15;
   bool no_context_takeover = false;
   bool operator==(const DeflateSide&) const = default;
 };

@@ -17,7 +17,9 @@ constexpr std::string_view kTail("\0\0\xff\xff", 4);
 
 void MessageInflater::Feed(std::string_view payload, MessageBuilder& out) {
   if (!error_.empty() || payload.empty()) return;
-  if (!stream_.is_open() && !stream_.Open(-int{side_.window_bits})) {
+  // The largest window, whatever was agreed to: with a smaller one zlib takes or refuses a distance
+  // beyond it depending on how its output is cut.
+  if (!stream_.is_open() && !stream_.Open(-MAX_WBITS)) {
     Fail("no memory left to decode it");
     return;
   }

@@ -65,7 +65,6 @@ Input Split(std::string_view data) {
   input.extensions.deflate = (agreed & 1U) == 0;
   for (DeflateSide* side : {&input.extensions.client, &input.extensions.server}) {
     side->no_context_takeover = (agreed & 2U) != 0;
-    side->window_bits = static_cast<std::uint8_t>(15U - (agreed >> 2U & 7U));
   }
   input.grain = 1 + (schedule & 15U) * (schedule & 15U);
   input.lost_at = input.frames.size() * (schedule >> 4U) / 16;
