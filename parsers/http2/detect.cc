@@ -64,6 +64,8 @@ std::uint8_t DefinedFlags(FrameType type) {
       return kFlagEndStream | kFlagEndHeaders | kFlagPadded | kFlagPriority;
     case FrameType::kPushPromise:
       return kFlagEndHeaders | kFlagPadded;
+    case FrameType::kContinuation:
+      return kFlagEndHeaders;
     case FrameType::kSettings:
     case FrameType::kPing:
       return kFlagAck;
@@ -75,7 +77,7 @@ std::uint8_t DefinedFlags(FrameType type) {
 bool IsBelievable(const FrameHeader& frame, std::string_view header) {
   const bool reserved_bit = (static_cast<unsigned char>(header[5]) & 0x80U) != 0;
   if (reserved_bit || FrameTypeName(frame.type).empty()) return false;
-  if (frame.type == FrameType::kContinuation || frame.length > kDefaultMaxFrameBytes) return false;
+  if (frame.length > kDefaultMaxFrameBytes) return false;
   if ((frame.flags & ~DefinedFlags(frame.type)) != 0) return false;
   const bool needs_content =
       frame.type == FrameType::kHeaders || (frame.type == FrameType::kData && frame.flags == 0);
@@ -91,6 +93,7 @@ unsigned GivenBits(const FrameHeader& frame, std::uint32_t last_stream) {
       return frame.length == 0 ? 8 : bits + 16;
     case FrameType::kHeaders:
     case FrameType::kPushPromise:
+    case FrameType::kContinuation:
       return bits + 14;
     case FrameType::kPriority:
       return bits + 33;
@@ -107,6 +110,13 @@ unsigned GivenBits(const FrameHeader& frame, std::uint32_t last_stream) {
     default:
       return bits;
   }
+}
+
+// RFC 9113 6.10: a header block's frames come one after the other.
+bool Follows(const FrameHeader& frame, const FrameHeader& last) {
+  const bool open = CarriesHeaders(last.type) && !last.has(kFlagEndHeaders);
+  return open == (frame.type == FrameType::kContinuation) &&
+         (!open || frame.stream_id == last.stream_id);
 }
 
 bool IsPayloadBelievable(const FrameHeader& frame, std::string_view payload) {
@@ -199,28 +209,31 @@ Detection DetectServer(std::string_view bytes) {
   return payload.size() == frame.length ? Detection::kMatch : Detection::kNeedMore;
 }
 
-Detection DetectRun(std::string_view bytes) {
+FrameRun FindRun(std::string_view bytes) {
+  constexpr FrameRun kNone{Detection::kNoMatch, 0};
   unsigned bits = 0;
-  std::uint32_t last_stream = 0;
-  while (MayBeginFrame(bytes)) {
-    if (bytes.size() < kFrameHeaderBytes) return Detection::kNeedMore;
-    const FrameHeader frame = ReadFrameHeader(bytes);
-    if (!IsBelievable(frame, bytes)) return Detection::kNoMatch;
-    const std::string_view payload = bytes.substr(kFrameHeaderBytes, frame.length);
-    if (!IsPayloadBelievable(frame, payload)) return Detection::kNoMatch;
-    // What the payload has to be counts when it is there.
-    const bool counts = payload.size() == frame.length || frame.type == FrameType::kData;
-    if (counts) bits += GivenBits(frame, last_stream);
-    if (bits >= kEnoughBits) return Detection::kMatch;
-    if (payload.size() < frame.length) return Detection::kNeedMore;
-    if (IsHeadersFrame(frame, payload)) return Detection::kMatch;
-    if (frame.type == FrameType::kHeaders && !frame.has(kFlagEndHeaders)) {
-      return Detection::kNoMatch;
-    }
-    last_stream = frame.stream_id;
-    bytes.remove_prefix(kFrameHeaderBytes + frame.length);
+  std::size_t at = 0;
+  FrameHeader last;
+  while (MayBeginFrame(bytes.substr(at))) {
+    const std::string_view rest = bytes.substr(at);
+    if (rest.size() < kFrameHeaderBytes) return {Detection::kNeedMore, 0};
+    const FrameHeader frame = ReadFrameHeader(rest);
+    if (!IsBelievable(frame, rest) || !Follows(frame, last)) return kNone;
+    const std::string_view payload = rest.substr(kFrameHeaderBytes, frame.length);
+    if (!IsPayloadBelievable(frame, payload)) return kNone;
+    const bool whole = payload.size() == frame.length;
+    // What the payload has to be counts when it is there; of DATA it may be anything.
+    const bool is_data = frame.type == FrameType::kData;
+    if (whole || is_data) bits += GivenBits(frame, last.stream_id);
+    at += kFrameHeaderBytes + (is_data && bits >= kEnoughBits ? 0 : frame.length);
+    if (bits >= kEnoughBits) return {Detection::kMatch, at};
+    if (!whole) return {Detection::kNeedMore, 0};
+    if (IsHeadersFrame(frame, payload)) return {Detection::kMatch, at};
+    last = frame;
   }
-  return Detection::kNoMatch;
+  return kNone;
 }
+
+Detection DetectRun(std::string_view bytes) { return FindRun(bytes).detection; }
 
 }  // namespace tlscope::http2

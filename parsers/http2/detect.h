@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 #include "parsers/parser_registry.h"
@@ -20,6 +21,13 @@ Detection DetectServer(std::string_view bytes);
 /// and the run matches once kEnoughBits are given, or at a whole HEADERS frame that is valid HPACK
 /// with a pseudo-field first. Chance of a match in random bytes: below 2^-34.
 Detection DetectRun(std::string_view bytes);
+
+/// The same, and after how many of the bytes it was a match.
+struct FrameRun {
+  Detection detection;
+  std::size_t decided_at;
+};
+FrameRun FindRun(std::string_view bytes);
 
 inline constexpr unsigned kEnoughBits = 48;
 

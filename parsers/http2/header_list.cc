@@ -13,11 +13,28 @@ constexpr std::string_view kBroken = "<the rest of the header block cannot be de
 constexpr std::size_t kMaxNeverIndexedBytes = 1024;
 constexpr std::size_t kFirstBytes = 1024;
 
-bool HasControl(std::string_view text) {
-  unsigned char least = 0xff;
-  for (const char c : text) least = std::min(least, static_cast<unsigned char>(c));
-  return least < ' ';
+constexpr std::uint64_t kEveryByte = 0x0101010101010101;
+
+// The high bit of each byte below 0x20, and perhaps of one after such a byte.
+std::uint64_t ControlBits(const char* at) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, at, sizeof word);
+  return (word - ' ' * kEveryByte) & ~word & (0x80 * kEveryByte);
 }
+
+// Eight bytes at a time: lines are short, and this is most of what they cost.
+bool HasControl(const char* at, std::size_t size) {
+  std::uint64_t found = 0;
+  if (size < sizeof found) {
+    for (; size != 0; --size) found |= static_cast<unsigned char>(*at++) < ' ' ? 1U : 0U;
+    return found != 0;
+  }
+  const char* const last = at + size - sizeof found;
+  for (; at < last; at += sizeof found) found |= ControlBits(at);
+  return (found | ControlBits(last)) != 0;
+}
+
+bool HasControl(std::string_view text) { return HasControl(text.data(), text.size()); }
 
 bool BreaksLines(char c) { return c == '\r' || c == '\n' || c == '\0'; }
 
@@ -70,7 +87,8 @@ char* HeaderList::Grow(std::size_t bytes) {
 
 HeaderList::Span HeaderList::AppendLine(std::string_view name, std::string_view value) {
   const std::size_t bytes = name.size() + value.size() + 4;
-  if (cut_bytes_ != 0 || bytes > limit_ - size_) {
+  if (cut_bytes_ != 0 || bytes > limit_ - std::min<std::uint64_t>(limit_, size_)) {
+    // Not even looked at: a byte of a block can stand for a field of 64 KiB.
     cut_bytes_ += bytes;
     return {};
   }
@@ -87,14 +105,11 @@ HeaderList::Span HeaderList::AppendLine(std::string_view name, std::string_view 
 }
 
 void HeaderList::Add(std::string_view name, std::string_view value, bool never_indexed) {
-  Span span;
-  if (cut_bytes_ != 0 || name.size() + value.size() > limit_) {
-    // Not even looked at: a byte of a block can stand for a field of 64 KiB.
-    cut_bytes_ += name.size() + value.size() + 4;
-  } else if (HasControl(name) || HasControl(value)) {
+  const std::size_t begin = size_;
+  Span span = AppendLine(name, value);
+  if (size_ != begin && HasControl(text_.data() + begin, size_ - begin - kLineEnd.size())) {
+    size_ = begin;
     span = AppendLine(Escaped(name), Escaped(value));
-  } else {
-    span = AppendLine(name, value);
   }
   Note(name, value, span);
   if (never_indexed) NoteNeverIndexed(name);
@@ -104,7 +119,7 @@ void HeaderList::AddUnknown(std::uint64_t index) {
   first_ = false;
   std::string line("<unknown:");
   line.append(std::to_string(index)).append(">\r\n");
-  if (cut_bytes_ != 0 || line.size() > limit_ - size_) {
+  if (cut_bytes_ != 0 || line.size() > limit_ - std::min<std::uint64_t>(limit_, size_)) {
     cut_bytes_ += line.size();
     return;
   }
@@ -117,14 +132,19 @@ void HeaderList::Break() {
 }
 
 void HeaderList::End() {
-  if (cut_bytes_ == 0) return;
+  if (cut_bytes_ != 0) AppendCut();
+  std::memcpy(Grow(kLineEnd.size()), kLineEnd.data(), kLineEnd.size());
+  size_ -= kLineEnd.size();
+}
+
+void HeaderList::AppendCut() {
   std::string line("<");
   line.append(std::to_string(cut_bytes_)).append(" bytes of header fields cut>\r\n");
   std::memcpy(Grow(line.size()), line.data(), line.size());
 }
 
 void HeaderList::Note(std::string_view name, std::string_view value, Span span) {
-  if (name.starts_with(':')) {
+  if (!name.empty() && name.front() == ':') {
     NotePseudo(name, value, span);
   } else if (first_ && !name.starts_with('<')) {
     kind_ = Kind::kTrailers;

@@ -34,7 +34,10 @@ class HeaderList {
   /// No more fields come.
   void End();
 
+  /// The lines.
   std::string_view text() const { return {text_.data(), size_}; }
+  /// The lines and, after End, the blank line that ends a head.
+  std::string_view head() const { return {text_.data(), size_ + 2}; }
   bool broken() const { return broken_; }
   Kind kind() const { return kind_; }
   /// Names of fields that are never to be indexed (RFC 7541 6.2.3), as "name, name".
@@ -71,6 +74,7 @@ class HeaderList {
   Span AppendLine(std::string_view name, std::string_view value);
   void Note(std::string_view name, std::string_view value, Span span);
   void NotePseudo(std::string_view name, std::string_view value, Span span);
+  void AppendCut();
   void NoteNeverIndexed(std::string_view name);
 
   std::string text_;  ///< its size is the room there is, size_ what is used

@@ -261,29 +261,46 @@ void Http2Parser::LoseFraming() {
   searching_ = true;
 }
 
+// Of all places where a run of frames begins, the one that could be told after the fewest bytes: so
+// that bytes which look like the header of a long frame do not hide what follows, and so that the
+// split of the calls makes no difference.
+Http2Parser::Found Http2Parser::FindFrames(std::string_view bytes) {
+  Found found{bytes.size(), bytes.size()};
+  std::size_t decided_at = bytes.size() + 1;
+  for (std::size_t at = 0; at < bytes.size() && at < decided_at; ++at) {
+    // A frame's length begins with a zero (see DetectRun).
+    if (bytes[at] != 0) continue;
+    const FrameRun run = FindRun(bytes.substr(at));
+    if (run.detection == Detection::kMatch && at + run.decided_at < decided_at) {
+      decided_at = at + run.decided_at;
+      found.match = at;
+    }
+    const bool recent = bytes.size() - at <= kMaxSearchBytes;
+    if (run.detection == Detection::kNeedMore && recent && found.perhaps == bytes.size()) {
+      found.perhaps = at;
+    }
+  }
+  return found;
+}
+
 void Http2Parser::Search(std::string_view bytes) {
   const std::string joined = std::string(held_).append(bytes);
   ReleaseHeld();
   const std::string_view all = joined;
-  std::size_t at = 0;
-  Detection found = Detection::kNoMatch;
-  for (; at < all.size(); ++at) {
-    found = DetectRun(all.substr(at));
-    if (found == Detection::kNeedMore && all.size() - at > kMaxSearchBytes) continue;
-    if (found != Detection::kNoMatch) break;
-  }
-  Skip(all.substr(0, at));
-  if (at == all.size()) return;
-  if (found == Detection::kNeedMore) {
-    Hold(all.substr(at));
+  const Found found = FindFrames(all);
+  if (found.match == all.size()) {
+    Skip(all.substr(0, found.perhaps));
+    Hold(all.substr(found.perhaps));
     return;
   }
+  Skip(all.substr(0, found.match));
   EmitSkipped();
   searching_ = false;
-  Run(all.substr(at));
+  Run(all.substr(found.match));
 }
 
 void Http2Parser::Hold(std::string_view bytes) {
+  if (bytes.empty()) return;
   if (context_.budget.Take(bytes.size())) {
     held_ = bytes;
   } else {

@@ -82,6 +82,12 @@ class Http2Parser final : public StreamParser {
 
   void JumpInFrame(std::uint64_t bytes);
   void LoseFraming();
+  /// Where frames begin, and where they may begin; the number of bytes when nowhere.
+  struct Found {
+    std::size_t match;
+    std::size_t perhaps;
+  };
+  static Found FindFrames(std::string_view bytes);
   void Search(std::string_view bytes);
   void Hold(std::string_view bytes);
   void ReleaseHeld();

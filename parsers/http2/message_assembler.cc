@@ -125,12 +125,7 @@ void MessageAssembler::Begin(MessageBuilder& builder, std::uint32_t stream_id,
     return;
   }
   if (!list.broken() && list.kind() != HeaderList::Kind::kUnknown) message.exchange = stream_id;
-  // SetHead copies; the blank line is the head's end.
-  if (!builder.SetHead(list.text(), list.method(), TargetOf(list))) {
-    message.complete = false;
-    return;
-  }
-  message.head += "\r\n";
+  if (!builder.SetHead(list.head(), list.method(), TargetOf(list))) message.complete = false;
 }
 
 void MessageAssembler::BeginBody(Stream& stream, const HeaderList& list) {

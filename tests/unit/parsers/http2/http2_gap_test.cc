@@ -111,7 +111,7 @@ TEST(Http2GapTest, EveryLostFrameIsSurvivedAndTheLaterOnesAreRead) {
         std::any_of(messages.begin(), messages.end(), [&sent](const Message& message) {
           return message.stream_id == 15 && message.complete && message.body == sent.bodies.at(15);
         });
-    EXPECT_TRUE(last_is_read);
+    EXPECT_TRUE(last_is_read) << testing::PrintToString(messages);
     begin += sent.frames[i].size();
   }
 }
