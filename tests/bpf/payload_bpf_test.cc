@@ -42,8 +42,8 @@ TEST_P(PayloadBpfTest, DeliversEverySizeAroundTheSizeClasses) {
   Start();
   TlsPair pair;
   std::string sent;
-  for (const std::size_t size :
-       {1, 255, 256, 257, 1023, 1024, 1025, 4095, 4096, 4097, 16383, 16384, 16385, 40000}) {
+  for (const std::size_t size : {1U, 255U, 256U, 257U, 1023U, 1024U, 1025U, 4095U, 4096U, 4097U,
+                                 16383U, 16384U, 16385U, 40000U}) {
     const std::string bytes = Pattern(size);
     sent += bytes;
     ASSERT_EQ(pair.Send(bytes), bytes);
@@ -71,6 +71,7 @@ TEST_P(PayloadBpfTest, DescribesThePlaceOfEachChunk) {
   EXPECT_EQ(chunks[2]->event.chunk_offset, 16384U);
   EXPECT_EQ(chunks[3]->event.call_bytes, 40000U);
   std::vector<bool> ends;
+  ends.reserve(chunks.size());
   for (const CapturedData* chunk : chunks) ends.push_back(chunk->event.ends_call);
   EXPECT_EQ(ends, (std::vector<bool>{true, false, false, true}));
 }
