@@ -184,6 +184,7 @@ class Pipeline {
   static ProcessorOptions ProcessorOptionsOf(const CaptureOptions& options) {
     ProcessorOptions processor;
     processor.limits.body_bytes = BodyLimitOf(options).bytes;
+    processor.limits.decode_content = !options.raw_body;
     return processor;
   }
 

@@ -25,6 +25,7 @@ struct CaptureOptions {
   std::uint64_t message_bytes = 16U << 20;     ///< kept of one message's body
   std::uint64_t max_body_bytes = 0;            ///< kept of it besides; 0: no further limit
   bool headers_only = false;                   ///< keep no body
+  bool raw_body = false;                       ///< leave bodies in the codings they were sent in
   std::uint32_t ring_mib = 32;                 ///< of the ring, 1 to 1024; rounded up to 2^n
   std::string btf_path;                        ///< empty: the kernel's own
   OutputFormat format = OutputFormat::kText;

@@ -119,6 +119,8 @@ void AddOutput(CLI::App& capture, CaptureOptions& options) {
           "Bytes shown of a body, if less than --tsize; 0 for no further limit");
   capture.add_flag("--show-frames", options.show_frames, "Print a line for each HTTP/2 frame, too");
   capture.add_flag("--headers-only", options.headers_only, "Keep no bodies, only their sizes");
+  capture.add_flag("--raw-body", options.raw_body,
+                   "Leave bodies in the codings they were sent in (gzip, br and so on)");
   CLI::Option* const binary = AddChoice<BodyView>(
       capture, "--binary", options.body_view,
       {{"auto", BodyView::kAuto}, {"show", BodyView::kShow}, {"hex", BodyView::kHex}},

@@ -44,7 +44,7 @@ void MessageInflater::Inflate(std::string_view input, MessageBuilder& out) {
     } else if (step.code == Z_MEM_ERROR) {
       Fail("no memory left to decode it");
     } else if (step.code != Z_OK && step.code != Z_BUF_ERROR) {
-      Fail(context_lost_ ? "broken, or refers to bytes that were lost" : "broken");
+      Fail(context_lost_ ? "broken or refers to bytes that were lost" : "broken");
     } else if (input.empty() && step.produced < buffer.size()) {
       return;
     }

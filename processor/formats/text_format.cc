@@ -40,6 +40,53 @@ std::uint64_t LostBytes(const Message& message) {
   return bytes;
 }
 
+void AppendPartFields(const Message& message, std::string& out) {
+  if (message.part != 0) AppendField(", Part:", message.part, out);
+  if (message.last_part) out += ", Last:true";
+}
+
+// `Decoded:gzip+br, Sent:273`: which codings were removed, and the size of what was sent. A list
+// with commas would look like another field. Of a message in parts only the last knows the size.
+void AppendDecodingFields(const Message& message, std::string& out) {
+  if (!message.decoded_from.empty()) {
+    out += ", Decoded:";
+    for (const char letter : message.decoded_from) {
+      if (letter != ' ') out.push_back(letter == ',' ? '+' : letter);
+    }
+    if (message.part == 0 || message.last_part) {
+      AppendField(", Sent:", message.content_bytes, out);
+    }
+  }
+  if (message.decode_error.empty()) return;
+  out += ", DecodeError:";
+  out += message.decode_error;
+}
+
+std::string_view FrameName(FrameKind kind) {
+  switch (kind) {
+    case FrameKind::kText:
+      return "text";
+    case FrameKind::kBinary:
+      return "binary";
+    case FrameKind::kClose:
+      return "close";
+    case FrameKind::kPing:
+      return "ping";
+    case FrameKind::kPong:
+      return "pong";
+    case FrameKind::kNone:
+      break;
+  }
+  return "none";
+}
+
+void AppendWebSocketFields(const Message& message, std::string& out) {
+  if (message.frame == FrameKind::kNone) return;
+  out += ", Frame:";
+  out += FrameName(message.frame);
+  if (message.close_code != 0) AppendField(", Code:", message.close_code, out);
+}
+
 // SGR sequences of ECMA-48 8.3.117.
 constexpr std::string_view kDim = "\x1b[2m";
 constexpr std::string_view kReset = "\x1b[0m";
@@ -82,6 +129,9 @@ void TextFormat::AppendMessage(const MessageEvent& event, std::string& out) {
   if (message.resynchronised) out += ", Resynchronised:true";
   if (!message.gaps.empty()) AppendField(", Lost:", LostBytes(message), out);
   if (message.cut_bytes != 0) AppendField(", Cut:", message.cut_bytes, out);
+  AppendPartFields(message, out);
+  AppendDecodingFields(message, out);
+  AppendWebSocketFields(message, out);
   AppendHttp2Fields(message, out);
   body.AppendFields(out);
   if (options_.color) out += kReset;

@@ -365,7 +365,7 @@ TEST(WebSocketParserTest, FindsTheContextAgainOnceAMessageNeedsNothingThatWasLos
   ASSERT_EQ(side.out.messages.size(), 4U);
   EXPECT_EQ(side.out.messages[0].decode_error, "permessage-deflate: bytes were lost");
   EXPECT_EQ(side.out.messages[1].decode_error,
-            "permessage-deflate: broken, or refers to bytes that were lost");
+            "permessage-deflate: broken or refers to bytes that were lost");
   EXPECT_EQ(side.out.messages[2].body, "another subject");
   EXPECT_EQ(side.out.messages[3].body, "another subject");
 }

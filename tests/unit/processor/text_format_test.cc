@@ -221,5 +221,38 @@ TEST(TextFormatTest, WritesNothingForExchangesAndConnections) {
   EXPECT_EQ(out, "");
 }
 
+TEST(TextFormatTest, SaysWhichCodingsWereRemovedAndWhyNotAll) {
+  Message message = Request();
+  message.decoded_from = "gzip, br";
+  message.content_bytes = 77;
+  message.decode_error = "br: ends early";
+  EXPECT_EQ(Render(message), kOrigin +
+                                 ", Name:HTTPRequest, Type:1, Length:32, Decoded:gzip+br, Sent:77, "
+                                 "DecodeError:br: ends early\n"
+                                 "POST / HTTP/1.1\r\nHost: a\r\n\r\nbody\n");
+}
+
+TEST(TextFormatTest, NumbersTheParts) {
+  Message message = Request();
+  message.head.clear();
+  message.part = 3;
+  EXPECT_EQ(Render(message), kOrigin + ", Name:HTTPRequest, Type:1, Length:4, Part:3\nbody\n");
+  message.last_part = true;
+  EXPECT_EQ(Render(message),
+            kOrigin + ", Name:HTTPRequest, Type:1, Length:4, Part:3, Last:true\nbody\n");
+}
+
+TEST(TextFormatTest, SaysWhatAWebSocketMessageIs) {
+  Message message = Raw("bye");
+  message.parser = ParserType::kWebSocket;
+  message.frame = FrameKind::kClose;
+  message.close_code = 1000;
+  EXPECT_EQ(Render(message),
+            kOrigin + ", Name:WebSocket, Type:5, Length:3, Frame:close, Code:1000\nbye\n");
+  message.frame = FrameKind::kText;
+  message.close_code = 0;
+  EXPECT_EQ(Render(message), kOrigin + ", Name:WebSocket, Type:5, Length:3, Frame:text\nbye\n");
+}
+
 }  // namespace
 }  // namespace tlscope
