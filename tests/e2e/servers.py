@@ -72,6 +72,18 @@ http {{
       sub_filter "never in any file" "";
       add_trailer X-Ending "of $uri";
     }}
+    # A file that is coded already, for example /coded/name?coding=gzip,br.
+    location /coded/ {{
+      alias {prefix}/files/;
+      add_header Content-Encoding $arg_coding;
+    }}
+    # What the server codes itself while it sends, hence chunked.
+    location /gzipped/ {{
+      alias {prefix}/files/;
+      gzip on;
+      gzip_types *;
+      gzip_min_length 0;
+    }}
     location /uploads/ {{
       dav_methods PUT;
     }}
@@ -114,7 +126,7 @@ class Nginx:
         return f"https://{host}:{self.port}{target}"
 
     def add_file(self, name, content):
-        """Serves `content` as /`name` and as /chunked/`name`."""
+        """Serves `content` as /`name`, and under /chunked/, /coded/ and /gzipped/."""
         (self._prefix / "files" / name).write_bytes(content)
 
     def uploaded(self, name):

@@ -16,7 +16,7 @@ import re
 READ = 0
 WRITE = 1
 
-TYPES = {"DefaultParser": 0, "HTTPRequest": 1, "HTTPResponse": 3}
+TYPES = {"DefaultParser": 0, "HTTPRequest": 1, "HTTPResponse": 3, "WebSocket": 5}
 LOST = "Lost"
 
 UNKNOWN = "unknown"
@@ -29,6 +29,10 @@ _HEADER = re.compile(
     r"Name:(?P<name>[A-Za-z]+), Type:(?P<type>\d+), Length:(?P<length>\d+)"
     r"(?P<incomplete>, Incomplete:true)?(?P<resynchronised>, Resynchronised:true)?"
     r"(?:, Lost:(?P<lost>\d+))?(?:, Cut:(?P<cut>\d+))?"
+    r"(?:, Part:(?P<part>\d+))?(?P<last>, Last:true)?"
+    r"(?:, Decoded:(?P<decoded>[a-z+-]+)(?:, Sent:(?P<sent>\d+))?)?"
+    r"(?:, DecodeError:(?P<decode_error>[^,]+))?"
+    r"(?:, Frame:(?P<frame>[a-z]+)(?:, Code:(?P<code>\d+))?)?"
     r"(?:(?P<hex>, Hex:true)|(?P<pretty>, Pretty:true)|, Hidden:(?P<hidden>\d+))?"
 )
 _UUID = re.compile(r"(?P<pid>\d+)_(?P<tid>\d+)_(?P<comm>.*)_(?P<fd>-1|\d+)_(?P<data_type>[01])")
@@ -129,6 +133,13 @@ class Message:
     cut: int
     altered: bool  # laid out anew, or its content hidden
     hex_dump: bool
+    part: int  # 0: not in parts
+    last: bool
+    decoded: str | None  # the codings that were removed: gzip+br
+    sent: int | None  # the size of what was sent, where a coding was removed
+    decode_error: str | None
+    frame: str | None  # of a WebSocket
+    code: int | None
     body: bytes = b""  # head, content and trailers, markers and dumps undone
 
     @property
@@ -175,6 +186,13 @@ def parse_header(line):
         cut=int(match["cut"] or 0),
         altered=bool(match["pretty"] or match["hidden"]),
         hex_dump=bool(match["hex"]),
+        part=int(match["part"] or 0),
+        last=bool(match["last"]),
+        decoded=match["decoded"],
+        sent=int(match["sent"]) if match["sent"] else None,
+        decode_error=match["decode_error"],
+        frame=match["frame"],
+        code=int(match["code"]) if match["code"] else None,
     )
     ends = (message.uuid.local, message.uuid.remote)
     if message.uuid.socket and ends != (message.src, message.dest):
@@ -251,7 +269,7 @@ class TextReader:
             return self._open
         if self._open.lost or self._open.cut or self._open.altered:
             return self._read_until_next_header(at_end)
-        if self._open.name == "DefaultParser":
+        if self._open.name in ("DefaultParser", "WebSocket"):
             end = self._buffer.find(b"\n")
             if end < 0:
                 return None
