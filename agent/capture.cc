@@ -28,6 +28,7 @@
 #include "processor/event_bus.h"
 #include "processor/event_processor.h"
 #include "processor/formats/line_format.h"
+#include "processor/formats/protoset.h"
 #include "processor/formats/text_format.h"
 #include "processor/heap.h"
 #include "processor/output.h"
@@ -99,7 +100,15 @@ bool UseColor(ColorMode mode, bool terminal) {
   return terminal && (no_color == nullptr || *no_color == '\0');
 }
 
-std::unique_ptr<Format> MakeFormat(const CaptureOptions& options) {
+Result<std::shared_ptr<Protoset>> OpenProtoset(const CaptureOptions& options) {
+  if (options.protoset_path.empty()) return nullptr;
+  auto protoset = Protoset::Open(options.protoset_path);
+  if (!protoset) return tl::make_unexpected(protoset.error());
+  return std::shared_ptr<Protoset>(std::move(*protoset));
+}
+
+std::unique_ptr<Format> MakeFormat(const CaptureOptions& options,
+                                   std::shared_ptr<Protoset> protoset) {
   const auto offset_ns = static_cast<std::int64_t>(ClockNs(CLOCK_REALTIME)) -
                          static_cast<std::int64_t>(ClockNs(CLOCK_MONOTONIC));
   if (options.format == OutputFormat::kLine) return std::make_unique<LineFormat>(offset_ns);
@@ -111,6 +120,7 @@ std::unique_ptr<Format> MakeFormat(const CaptureOptions& options) {
   text.pretty_json = options.pretty_json;
   text.body_view = options.body_view;
   text.cut_by = BodyLimitOf(options).option;
+  text.protoset = std::move(protoset);
   return std::make_unique<TextFormat>(text);
 }
 
@@ -136,7 +146,10 @@ class Pipeline {
                                                 const StopSignal& stop) {
     auto sink = FdSink::Open(STDOUT_FILENO, StdoutOptions(stop));
     if (!sink) return tl::make_unexpected(sink.error());
-    std::unique_ptr<Pipeline> pipeline(new Pipeline(options, std::move(*sink)));
+    auto protoset = OpenProtoset(options);
+    if (!protoset) return tl::make_unexpected(protoset.error());
+    auto format = MakeFormat(options, std::move(*protoset));
+    std::unique_ptr<Pipeline> pipeline(new Pipeline(options, std::move(*sink), std::move(format)));
     auto reader = RingReader::Open(
         probes, RingBytes(options),
         [processor = &pipeline->processor_](std::span<const std::byte> record) {
@@ -166,9 +179,10 @@ class Pipeline {
   SinkStats sink_stats() const { return sink_->stats(); }
 
  private:
-  Pipeline(const CaptureOptions& options, std::unique_ptr<FdSink> sink)
+  Pipeline(const CaptureOptions& options, std::unique_ptr<FdSink> sink,
+           std::unique_ptr<Format> format)
       : sink_(std::move(sink)),
-        output_(MakeFormat(options), *sink_),
+        output_(std::move(format), *sink_),
         processor_(ProcessorOptionsOf(options), bus_) {
     for (const char* pattern : {"events.http.request", "events.http.response",
                                 "events.http.exchange", "events.tls.#", "control.health.lost"}) {

@@ -32,6 +32,7 @@ struct CaptureOptions {
   BodyView body_view = BodyView::kAuto;
   ColorMode color = ColorMode::kAuto;
   bool pretty_json = false;
+  std::string protoset_path;      ///< of descriptors; empty: none
   bool show_frames = false;       ///< print HTTP/2 frames, too
   bool attach_public = false;     ///< probe the public functions only
   bool wait_for_library = false;  ///< go on when the host has no libssl yet

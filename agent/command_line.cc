@@ -117,6 +117,10 @@ void AddOutput(CLI::App& capture, CaptureOptions& options) {
           "Bytes kept of one message's body; the rest is reported by size");
   AddSize(capture, "--max-body", options.max_body_bytes,
           "Bytes shown of a body, if less than --tsize; 0 for no further limit");
+  capture
+      .add_option("--protoset", options.protoset_path,
+                  "Show gRPC messages as JSON by the descriptors in this file")
+      ->check(CLI::ExistingFile);
   capture.add_flag("--show-frames", options.show_frames, "Print a line for each HTTP/2 frame, too");
   capture.add_flag("--headers-only", options.headers_only, "Keep no bodies, only their sizes");
   capture.add_flag("--raw-body", options.raw_body,

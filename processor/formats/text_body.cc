@@ -9,6 +9,8 @@
 #include "processor/formats/hex_dump.h"
 #include "processor/formats/json_pretty.h"
 #include "processor/formats/printable.h"
+#include "processor/formats/protobuf_text.h"
+#include "processor/formats/protoset.h"
 
 namespace tlscope {
 namespace {
@@ -58,10 +60,16 @@ TextBody::Shape TextBody::ChooseShape() {
   if (body.empty()) return Shape::kText;
   if (options_.body_view == BodyView::kHex) return Shape::kHex;
   const bool whole = message_.gaps.empty() && message_.cut_bytes == 0;
+  if (message_.grpc && whole && options_.body_view == BodyView::kAuto) return ChooseRpcShape();
   if (options_.pretty_json && whole && AppendPrettyJson(body, pretty_)) return Shape::kPretty;
   if (options_.body_view == BodyView::kShow || IsPrintableText(body)) return Shape::kText;
   if (message_.parser == ParserType::kUnknown || message_.head.empty()) return Shape::kHex;
   return IsTextType(MediaType(message_)) ? Shape::kText : Shape::kHidden;
+}
+
+TextBody::Shape TextBody::ChooseRpcShape() {
+  if (options_.protoset && options_.protoset->AppendJson(message_, pretty_)) return Shape::kJson;
+  return AppendProtobufText(message_.body, pretty_) ? Shape::kFields : Shape::kHex;
 }
 
 void TextBody::AppendFields(std::string& out) const {
@@ -74,6 +82,12 @@ void TextBody::AppendFields(std::string& out) const {
     case Shape::kPretty:
       out += ", Pretty:true";
       break;
+    case Shape::kJson:
+      out += ", Decoded:json";
+      break;
+    case Shape::kFields:
+      out += ", Decoded:fields";
+      break;
     case Shape::kHidden:
       out += ", Hidden:";
       AppendDecimal(message_.body.size(), out);
@@ -82,7 +96,7 @@ void TextBody::AppendFields(std::string& out) const {
 }
 
 void TextBody::Append(std::string& out) const {
-  if (shape_ == Shape::kPretty) {
+  if (!pretty_.empty()) {
     AppendText(pretty_, options_, out);
   } else if (shape_ == Shape::kHidden) {
     AppendHidden(out);

@@ -25,9 +25,10 @@ class TextBody {
   void Append(std::string& out) const;
 
  private:
-  enum class Shape : std::uint8_t { kText, kHex, kPretty, kHidden };
+  enum class Shape : std::uint8_t { kText, kHex, kPretty, kHidden, kJson, kFields };
 
   Shape ChooseShape();
+  Shape ChooseRpcShape();
   void AppendPiece(std::size_t from, std::size_t to, std::string& out) const;
   void AppendWithGaps(std::string& out) const;
   void AppendHidden(std::string& out) const;

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace tlscope {
+
+class Protoset;
 
 /// How the body of a message is shown.
 enum class BodyView : std::uint8_t {
@@ -24,6 +27,8 @@ struct TextFormatOptions {
   /// JSON bodies are laid out over lines.
   bool pretty_json = false;
   BodyView body_view = BodyView::kAuto;
+  /// Shows messages of gRPC as JSON, where it knows them; null without one.
+  std::shared_ptr<Protoset> protoset = nullptr;
   /// The option that limits how much of a body is kept, for the marker where one is cut.
   std::string cut_by = "--tsize";
 };

@@ -34,7 +34,7 @@ _SUMMARY = re.compile(
     r"tlscope: events seen: (?P<seen>\d+) \((?P<seen_bytes>\d+) bytes\)\n"
     r"tlscope: delivered: (?P<delivered>\d+) records \((?P<delivered_bytes>\d+) bytes\)\n"
     r"tlscope: messages: (?P<messages>\d+) "
-    r"\((?P<by_name>none|[A-Za-z]+ \d+(?:, [A-Za-z]+ \d+)*)\)\n"
+    r"\((?P<by_name>none|[A-Za-z0-9]+ \d+(?:, [A-Za-z0-9]+ \d+)*)\)\n"
     r"tlscope: lost: ring full (?P<ring_full>\d+) \((?P<ring_full_bytes>\d+) bytes\), "
     r"map full (?P<map_full>\d+) \((?P<map_full_bytes>\d+) bytes\), "
     r"unreadable memory (?P<unreadable>\d+) \((?P<unreadable_bytes>\d+) bytes\), "
@@ -66,7 +66,7 @@ class Summary:
         match = _SUMMARY.search(text)
         assert match, f"no summary on stderr:\n{text}"
         parts = match.groupdict()
-        by_name = re.findall(r"([A-Za-z]+) (\d+)", parts.pop("by_name"))
+        by_name = re.findall(r"([A-Za-z0-9]+) (\d+)", parts.pop("by_name"))
         parts = {key: int(value) for key, value in parts.items()}
 
         def count(name):
