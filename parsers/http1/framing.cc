@@ -73,7 +73,8 @@ void FramingFields::Add(Kind kind, std::string_view value) {
 }
 
 void FramingFields::AddContentLength(std::string_view value) {
-  do {
+  for (bool more = true; more;) {
+    more = value.find(',') != std::string_view::npos;
     const std::optional<std::uint64_t> length = ParseLength(NextListElement(value));
     // RFC 9112 6.3: a list of one and the same number stands for that number.
     const bool agrees = length && (length_ == Length::kAbsent || content_length_ == *length);
@@ -83,7 +84,7 @@ void FramingFields::AddContentLength(std::string_view value) {
     }
     length_ = Length::kValid;
     content_length_ = *length;
-  } while (!value.empty());
+  }
 }
 
 void FramingFields::AddTransferEncoding(std::string_view value) {
@@ -122,11 +123,11 @@ BodyKind ResponseBody(const FramingFields& fields, std::uint16_t status,
                       const PendingRequest& request) {
   // RFC 9110 15.2.2: 101 only answers an Upgrade; to any other request it is one more 1xx.
   if (status == 101 && (!request.known() || request.upgrade_asked)) return BodyKind::kSwitch;
-  // RFC 9112 6.3 (1): whatever the fields say.
-  if (status < 200 || status == 204 || status == 304) return BodyKind::kNone;
-  if (request.method == MethodKind::kHead) return BodyKind::kNone;
-  // RFC 9112 6.3 (2).
+  // RFC 9112 6.3 (1), (2): whatever the fields say.
+  if (status < 200) return BodyKind::kNone;
   if (request.method == MethodKind::kConnect && status < 300) return BodyKind::kSwitch;
+  if (status == 204 || status == 304) return BodyKind::kNone;
+  if (request.method == MethodKind::kHead) return BodyKind::kNone;
   // RFC 9112 6.3 (3), (4): Transfer-Encoding overrides Content-Length.
   if (fields.final_coding() == FramingFields::Coding::kChunked) return BodyKind::kChunked;
   if (fields.final_coding() == FramingFields::Coding::kOther) return BodyKind::kUntilClose;

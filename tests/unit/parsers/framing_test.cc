@@ -43,7 +43,7 @@ TEST(FramingTest, TakesContentLengthsThatAgree) {
 }
 
 TEST(FramingTest, RefusesContentLengthsThatDisagreeOrAreNoNumbers) {
-  for (const char* value : {"", " ", "+1", "-1", "1a", "0x1", "1 1", "1,2", "1,,1", ",",
+  for (const char* value : {"", " ", "+1", "-1", "1a", "0x1", "1 1", "1,2", "1,,1", ",", "1,", ",1",
                             "18446744073709551616", "99999999999999999999999999"}) {
     EXPECT_EQ(Lengths({value}).length(), FramingFields::Length::kInvalid) << value;
   }
@@ -71,6 +71,7 @@ TEST(FramingTest, StatusAndMethodComeBeforeTheFields) {
   EXPECT_EQ(ResponseBody(five, 200, Asked(MethodKind::kHead)), BodyKind::kNone);
   EXPECT_EQ(ResponseBody(Lengths({"x"}), 200, Asked(MethodKind::kHead)), BodyKind::kNone);
   EXPECT_EQ(ResponseBody(five, 299, Asked(MethodKind::kConnect)), BodyKind::kSwitch);
+  EXPECT_EQ(ResponseBody({}, 204, Asked(MethodKind::kConnect)), BodyKind::kSwitch);
   EXPECT_EQ(ResponseBody(five, 300, Asked(MethodKind::kConnect)), BodyKind::kLength);
   EXPECT_EQ(ResponseBody(five, 200, Asked(MethodKind::kOther)), BodyKind::kLength);
 }
