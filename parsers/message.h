@@ -66,8 +66,8 @@ struct Message {
 
   /// A message that is shown while it goes on (server-sent events, gRPC) leaves its parser in
   /// parts, numbered from 1: the first has the head, each has the body bytes that have become
-  /// meaningful since the one before with their gaps and cuts, and content_bytes for those; the last
-  /// has `last_part` set, the trailers, and content_bytes and `complete` for the whole. 0: the
+  /// meaningful since the one before with their gaps and cuts, and content_bytes for those; the
+  /// last has `last_part` set, the trailers, and content_bytes and `complete` for the whole. 0: the
   /// message is whole.
   std::uint32_t part = 0;
   bool last_part = false;
