@@ -20,6 +20,9 @@ constexpr std::uint32_t kLastPseudoEntry = 14;
 // More entries than a table of 64 KiB can hold.
 constexpr std::uint32_t kMaxIndex = 61 + 2048;
 
+// RFC 7540 11.3: 0xf000 and above are for experiments; gRPC has some there.
+constexpr std::uint32_t kFirstExperiment = 0xf000;
+
 bool IsGreased(std::uint32_t id) { return (id & 0x0f0fU) == 0x0a0aU; }
 
 std::uint32_t ReadUint16(std::string_view bytes, std::size_t at) {
@@ -43,7 +46,7 @@ bool IsSetting(std::uint32_t id, std::uint32_t value, bool of_server) {
     case 9:
       return value <= 1;
     default:
-      return IsGreased(id);
+      return IsGreased(id) || id >= kFirstExperiment;
   }
 }
 

@@ -83,10 +83,10 @@ void TextBody::AppendFields(std::string& out) const {
       out += ", Pretty:true";
       break;
     case Shape::kJson:
-      out += ", Decoded:json";
+      out += ", View:json";
       break;
     case Shape::kFields:
-      out += ", Decoded:fields";
+      out += ", View:fields";
       break;
     case Shape::kHidden:
       out += ", Hidden:";

@@ -29,8 +29,12 @@ void AppendHttp2Fields(const Message& message, std::string& out) {
     AppendForTerminal(message.rpc, out);
   }
   if (!message.never_indexed.empty()) {
+    // A list with commas would look like another field.
+    std::string names = message.never_indexed;
+    std::replace(names.begin(), names.end(), ',', '+');
+    names.erase(std::remove(names.begin(), names.end(), ' '), names.end());
     out += ", NeverIndexed:";
-    AppendForTerminal(message.never_indexed, out);
+    AppendForTerminal(names, out);
   }
 }
 
@@ -129,10 +133,10 @@ void TextFormat::AppendMessage(const MessageEvent& event, std::string& out) {
   if (message.resynchronised) out += ", Resynchronised:true";
   if (!message.gaps.empty()) AppendField(", Lost:", LostBytes(message), out);
   if (message.cut_bytes != 0) AppendField(", Cut:", message.cut_bytes, out);
+  AppendHttp2Fields(message, out);
   AppendPartFields(message, out);
   AppendDecodingFields(message, out);
   AppendWebSocketFields(message, out);
-  AppendHttp2Fields(message, out);
   body.AppendFields(out);
   if (options_.color) out += kReset;
   out.push_back('\n');
@@ -158,7 +162,7 @@ void TextFormat::AppendHead(const Message& message, std::string& out) const {
 void TextFormat::AppendFrame(const FrameEvent& event, std::string& out) {
   const FrameRecord& frame = event.frame;
   AppendOrigin(event.connection, frame.ktime_ns, event.uuid, out);
-  out += "Frame, Type:0, Length:0, Frame:";
+  out += "HTTP2Frame, Type:0, Length:0, Kind:";
   out += frame.type;
   AppendField(", Stream:", frame.stream_id, out);
   out += ", Flags:";

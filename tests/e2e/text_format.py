@@ -16,8 +16,16 @@ import re
 READ = 0
 WRITE = 1
 
-TYPES = {"DefaultParser": 0, "HTTPRequest": 1, "HTTPResponse": 3, "WebSocket": 5}
+TYPES = {
+    "DefaultParser": 0,
+    "HTTPRequest": 1,
+    "HTTP2Request": 2,
+    "HTTPResponse": 3,
+    "HTTP2Response": 4,
+    "WebSocket": 5,
+}
 LOST = "Lost"
+HTTP2_FRAME = "HTTP2Frame"
 
 UNKNOWN = "unknown"
 
@@ -26,14 +34,18 @@ _HEADER = re.compile(
     r"PID:(?P<pid>\d+), Comm:(?P<comm>.*), "
     rf"Src:(?P<src>{_ENDPOINT}|{UNKNOWN}), Dest:(?P<dest>{_ENDPOINT}|{UNKNOWN}), "
     r"Time:(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z), UUID:(?P<uuid>.*), "
-    r"Name:(?P<name>[A-Za-z]+), Type:(?P<type>\d+), Length:(?P<length>\d+)"
+    r"Name:(?P<name>[A-Za-z0-9]+), Type:(?P<type>\d+), Length:(?P<length>\d+)"
     r"(?P<incomplete>, Incomplete:true)?(?P<resynchronised>, Resynchronised:true)?"
     r"(?:, Lost:(?P<lost>\d+))?(?:, Cut:(?P<cut>\d+))?"
+    r"(?P<http2_frame>, Kind:[^\n]*)?"
+    r"(?:, Stream:(?P<stream>\d+))?(?:, Rpc:(?P<rpc>[^,\n]*))?"
+    r"(?:, NeverIndexed:(?P<never_indexed>[^,\n]*))?"
     r"(?:, Part:(?P<part>\d+))?(?P<last>, Last:true)?"
     r"(?:, Decoded:(?P<decoded>[a-z+-]+)(?:, Sent:(?P<sent>\d+))?)?"
     r"(?:, DecodeError:(?P<decode_error>[^,]+))?"
     r"(?:, Frame:(?P<frame>[a-z]+)(?:, Code:(?P<code>\d+))?)?"
-    r"(?:(?P<hex>, Hex:true)|(?P<pretty>, Pretty:true)|, Hidden:(?P<hidden>\d+))?"
+    r"(?:(?P<hex>, Hex:true)|(?P<pretty>, Pretty:true)|, Hidden:(?P<hidden>\d+)"
+    r"|, View:(?P<view>json|fields))?"
 )
 _UUID = re.compile(r"(?P<pid>\d+)_(?P<tid>\d+)_(?P<comm>.*)_(?P<fd>-1|\d+)_(?P<data_type>[01])")
 _SOCKET_UUID = re.compile(
@@ -140,6 +152,11 @@ class Message:
     decode_error: str | None
     frame: str | None  # of a WebSocket
     code: int | None
+    stream: int = 0
+    rpc: str = ""
+    never_indexed: str = ""
+    view: str = ""
+    http2_frame: str = ""
     body: bytes = b""  # head, content and trailers, markers and dumps undone
 
     @property
@@ -168,7 +185,7 @@ def parse_header(line):
     match = _HEADER.fullmatch(text)
     if not match:
         raise FormatError(f"not a header line: {text[:300]!r}")
-    if match["name"] != LOST and TYPES.get(match["name"]) != int(match["type"]):
+    if match["name"] not in (LOST, HTTP2_FRAME) and TYPES.get(match["name"]) != int(match["type"]):
         raise FormatError(f"name and type disagree: {text!r}")
     message = Message(
         header=text,
@@ -184,8 +201,13 @@ def parse_header(line):
         resynchronised=bool(match["resynchronised"]),
         lost=int(match["lost"] or 0),
         cut=int(match["cut"] or 0),
-        altered=bool(match["pretty"] or match["hidden"]),
+        altered=bool(match["pretty"] or match["hidden"] or match["view"]),
         hex_dump=bool(match["hex"]),
+        stream=int(match["stream"] or 0),
+        rpc=match["rpc"] or "",
+        never_indexed=match["never_indexed"] or "",
+        view=match["view"] or "",
+        http2_frame=match["http2_frame"] or "",
         part=int(match["part"] or 0),
         last=bool(match["last"]),
         decoded=match["decoded"],
@@ -265,7 +287,7 @@ class TextReader:
 
     def _read_bytes(self, at_end):
         """The open message with its bytes, or None when they have not all come yet."""
-        if self._open.name == LOST:
+        if self._open.name in (LOST, HTTP2_FRAME):
             return self._open
         if self._open.lost or self._open.cut or self._open.altered:
             return self._read_until_next_header(at_end)
