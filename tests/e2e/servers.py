@@ -55,8 +55,8 @@ http {{
   scgi_temp_path {prefix}/temporary;
   keepalive_requests 10000;
   server {{
-    listen 127.0.0.1:{port} ssl;
-    listen [::1]:{port} ssl;
+    listen 127.0.0.1:{port} ssl http2;
+    listen [::1]:{port} ssl http2;
     ssl_certificate {certificate};
     ssl_certificate_key {key};
     root {prefix}/files;
