@@ -2,6 +2,7 @@
 #include "processor/exchange_pairing.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <string_view>
 #include <utility>
 
@@ -11,6 +12,9 @@ namespace tlscope {
 namespace {
 
 constexpr std::uint16_t kSwitchingProtocols = 101;
+
+// Fewer halves are not worth moving the others to the front.
+constexpr std::size_t kMinShift = 64;
 
 bool IsRequest(ParserType type) {
   return type == ParserType::kHttp1Request || type == ParserType::kHttp2Request;
@@ -64,10 +68,13 @@ std::size_t TextBytes(const Exchange& exchange) {
   return exchange.target.size() + exchange.host.size();
 }
 
+std::size_t HeldBytes(const Exchange& exchange) { return sizeof exchange + TextBytes(exchange); }
+
 }  // namespace
 
 ExchangePairing::~ExchangePairing() {
-  for (const Exchange& exchange : pending_) budget_.Give(TextBytes(exchange));
+  while (TakeWaiting()) {
+  }
 }
 
 std::optional<Exchange> ExchangePairing::Take(Message&& message) {
@@ -81,45 +88,60 @@ std::optional<Exchange> ExchangePairing::Take(Message&& message) {
     return half;
   }
 
-  const std::size_t index = Find(message.exchange);
-  Exchange& exchange = pending_[index];
-  if (request && Begins(message)) KeepRequestLine(exchange, message);
-  request ? NoteRequest(message, exchange) : NoteResponse(message, exchange);
-  if (!exchange.has_request || !exchange.has_response) return std::nullopt;
-  return Remove(index);
+  Exchange* const exchange = Find(message.exchange);
+  if (exchange == nullptr) return std::nullopt;
+  if (request && Begins(message)) KeepRequestLine(*exchange, message);
+  request ? NoteRequest(message, *exchange) : NoteResponse(message, *exchange);
+  if (!exchange->has_request || !exchange->has_response) return std::nullopt;
+  return Remove(static_cast<std::size_t>(exchange - pending_.data()));
 }
 
 std::optional<Exchange> ExchangePairing::TakeWaiting() {
   if (pending_.empty()) return std::nullopt;
-  return Remove(Oldest());
+  return Remove(first_);
 }
 
-std::size_t ExchangePairing::Oldest() const {
-  const auto older = [](const Exchange& a, const Exchange& b) { return a.number < b.number; };
-  const auto oldest = std::min_element(pending_.begin(), pending_.end(), older);
-  return static_cast<std::size_t>(oldest - pending_.begin());
+void ExchangePairing::GiveUpOldest() {
+  Remove(first_);
+  ++lost_;
 }
 
-/// Where `number` waits; a new half when it does not yet.
-std::size_t ExchangePairing::Find(std::uint64_t number) {
-  const auto same = [number](const Exchange& exchange) { return exchange.number == number; };
-  const auto found = std::find_if(pending_.begin(), pending_.end(), same);
-  if (found != pending_.end()) return static_cast<std::size_t>(found - pending_.begin());
-  if (pending_.size() == kMaxPending) {
-    Remove(Oldest());
+/// Where `number` waits; a new half when it does not yet, and nothing when there is no room for it.
+Exchange* ExchangePairing::Find(std::uint64_t number) {
+  const auto before = [](const Exchange& exchange, std::uint64_t sought) {
+    return exchange.number < sought;
+  };
+  const auto begin = [this] { return pending_.begin() + static_cast<std::ptrdiff_t>(first_); };
+  auto place = std::lower_bound(begin(), pending_.end(), number, before);
+  if (place != pending_.end() && place->number == number) return &*place;
+  if (pending_.size() - first_ == kMaxPending) GiveUpOldest();
+  if (!budget_.Take(sizeof(Exchange))) {
     ++lost_;
+    return nullptr;
   }
-  pending_.emplace_back().number = number;
-  return pending_.size() - 1;
+  place = std::lower_bound(begin(), pending_.end(), number, before);
+  place = pending_.emplace(place);
+  place->number = number;
+  return &*place;
 }
 
 Exchange ExchangePairing::Remove(std::size_t index) {
   Exchange removed = std::move(pending_[index]);
-  budget_.Give(TextBytes(removed));
-  if (index + 1 != pending_.size()) pending_[index] = std::move(pending_.back());
-  pending_.pop_back();
-  // A burst of pipelined requests is no reason for an idle connection to stay large.
-  if (pending_.empty() && pending_.capacity() > 4) pending_.shrink_to_fit();
+  budget_.Give(HeldBytes(removed));
+  if (index == first_) {
+    ++first_;
+  } else {
+    pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(index));
+  }
+  if (first_ == pending_.size()) {
+    pending_.clear();
+    first_ = 0;
+    // A burst of pipelined requests is no reason for an idle connection to stay large.
+    if (pending_.capacity() > 4) pending_.shrink_to_fit();
+  } else if (2 * first_ >= pending_.size() && first_ >= kMinShift) {
+    pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(first_));
+    first_ = 0;
+  }
   return removed;
 }
 

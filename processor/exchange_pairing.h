@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "parsers/byte_budget.h"
+#include "parsers/http1/exchange_queue.h"
 #include "parsers/message.h"
 
 namespace tlscope {
@@ -33,8 +34,9 @@ struct Exchange {
 /// first: a server can answer before it has read all of the request.
 class ExchangePairing {
  public:
-  /// Halves that may wait at once; the oldest is given up for one more.
-  static constexpr std::size_t kMaxPending = 256;
+  /// Halves that may wait at once; the oldest is given up for one more. As many as the parsers
+  /// pair.
+  static constexpr std::size_t kMaxPending = http1::ExchangeQueue::kMaxPending;
   /// Bytes of a method, a target and a host that are kept.
   static constexpr std::size_t kMaxMethod = 64;
   static constexpr std::size_t kMaxTarget = 8192;
@@ -57,13 +59,15 @@ class ExchangePairing {
   std::uint64_t lost() const { return lost_; }
 
  private:
-  std::size_t Find(std::uint64_t number);
-  std::size_t Oldest() const;
+  Exchange* Find(std::uint64_t number);
   Exchange Remove(std::size_t index);
+  void GiveUpOldest();
   void KeepRequestLine(Exchange& exchange, Message& message);
 
   ByteBudget& budget_;
-  std::vector<Exchange> pending_;  // targets and hosts accounted for in the budget
+  // By number, from first_ on, accounted for in the budget; a deque would cost 600 bytes idle.
+  std::vector<Exchange> pending_;
+  std::size_t first_ = 0;
   std::uint64_t lost_ = 0;
 };
 

@@ -25,7 +25,8 @@ Message Response(std::uint64_t exchange, std::uint16_t status = 200) {
 
 class ExchangePairingTest : public ::testing::Test {
  protected:
-  ByteBudget budget{1000};
+  static constexpr std::uint64_t kHalf = sizeof(Exchange);
+  ByteBudget budget{4 * kHalf + 1000};
   ExchangePairing pairing{budget};
 };
 
@@ -102,26 +103,55 @@ TEST_F(ExchangePairingTest, CompletesWithTheLastPartOfAMessageInParts) {
 }
 
 TEST_F(ExchangePairingTest, GivesUpTheOldestHalfWhenTooManyWait) {
+  ByteBudget large(16U << 20);
+  ExchangePairing roomy(large);
   for (std::uint64_t i = 1; i <= ExchangePairing::kMaxPending + 1; ++i) {
-    EXPECT_FALSE(pairing.Take(Request(i)));
+    EXPECT_FALSE(roomy.Take(Request(i)));
   }
-  EXPECT_EQ(pairing.lost(), 1U);
-  EXPECT_TRUE(pairing.Take(Response(2)));
-  EXPECT_TRUE(pairing.Take(Response(ExchangePairing::kMaxPending + 1)));
-  EXPECT_FALSE(pairing.Take(Response(1))) << "its request was given up";
+  EXPECT_EQ(roomy.lost(), 1U);
+  EXPECT_TRUE(roomy.Take(Response(2)));
+  EXPECT_TRUE(roomy.Take(Response(ExchangePairing::kMaxPending + 1)));
+  EXPECT_FALSE(roomy.Take(Response(1))) << "its request was given up";
+}
+
+TEST_F(ExchangePairingTest, PairsAsManyAsWaitInAnyOrder) {
+  ByteBudget large(16U << 20);
+  ExchangePairing roomy(large);
+  constexpr std::uint64_t kCount = 1000;
+  for (std::uint64_t i = 1; i <= kCount; ++i) {
+    EXPECT_FALSE(roomy.Take(Request(i, "/" + std::to_string(i))));
+  }
+  // 7 has no divisor in common with 1000: each comes once.
+  for (std::uint64_t i = 0; i < kCount; ++i) {
+    const std::uint64_t number = i % 2 == 0 ? i / 2 + 1 : kCount - (i / 2 * 7 % (kCount / 2));
+    const auto exchange = roomy.Take(Response(number));
+    ASSERT_TRUE(exchange) << number;
+    EXPECT_EQ(exchange->target, "/" + std::to_string(number));
+  }
+  EXPECT_EQ(roomy.lost(), 0U);
+  EXPECT_EQ(large.used_bytes(), 0U);
 }
 
 TEST_F(ExchangePairingTest, AccountsForTargetsAndGoesWithoutWhenTheBudgetIsSpent) {
-  EXPECT_FALSE(pairing.Take(Request(1, std::string(600, 'a'))));
-  EXPECT_EQ(budget.used_bytes(), 600U);
-  EXPECT_FALSE(pairing.Take(Request(2, std::string(600, 'b'))));
-  EXPECT_EQ(budget.used_bytes(), 600U);
+  EXPECT_FALSE(pairing.Take(Request(1, std::string(1200, 'a'))));
+  EXPECT_EQ(budget.used_bytes(), kHalf + 1200U);
+  EXPECT_FALSE(pairing.Take(Request(2, std::string(1200, 'b'))));
+  EXPECT_EQ(budget.used_bytes(), 2 * kHalf + 1200U);
   const auto second = pairing.Take(Response(2));
   ASSERT_TRUE(second);
   EXPECT_EQ(second->target, "");
   EXPECT_EQ(second->method, "GET");
-  EXPECT_EQ(pairing.Take(Response(1))->target, std::string(600, 'a'));
+  EXPECT_EQ(pairing.Take(Response(1))->target, std::string(1200, 'a'));
   EXPECT_EQ(budget.used_bytes(), 0U);
+}
+
+TEST_F(ExchangePairingTest, GivesAHalfUpForWhichTheBudgetHasNoRoom) {
+  ASSERT_TRUE(budget.Take(3 * kHalf + 1000));
+  EXPECT_FALSE(pairing.Take(Request(1)));
+  EXPECT_FALSE(pairing.Take(Request(2)));
+  EXPECT_EQ(pairing.lost(), 1U);
+  EXPECT_TRUE(pairing.Take(Response(1)));
+  budget.Give(3 * kHalf + 1000);
 }
 
 TEST_F(ExchangePairingTest, ShortensVeryLongMethodsAndTargets) {
