@@ -20,13 +20,19 @@ bool IsRequest(ParserType type) {
   return type == ParserType::kHttp1Request || type == ParserType::kHttp2Request;
 }
 
+// RFC 7540 3.2: after a 101 to h2c the response comes as HTTP/2, on stream 1.
+bool IsFollowedByResponse(const Message& message) {
+  return message.status == kSwitchingProtocols && FindField(message.head, "upgrade") == "h2c";
+}
+
 bool IsFinalResponse(const Message& message) {
   if (message.parser != ParserType::kHttp1Response &&
       message.parser != ParserType::kHttp2Response) {
     return false;
   }
   const bool later_part = message.part > 1 && message.status == 0;
-  return message.status >= 200 || message.status == kSwitchingProtocols || later_part;
+  const bool switches = message.status == kSwitchingProtocols && !IsFollowedByResponse(message);
+  return message.status >= 200 || switches || later_part;
 }
 
 // Of a message in parts the first has the head, and the last the sizes of the whole.

@@ -6,6 +6,12 @@
 namespace tlscope {
 namespace {
 
+std::string Path(std::uint64_t number) {
+  std::string path("/");
+  path += std::to_string(number);
+  return path;
+}
+
 Message Request(std::uint64_t exchange, const std::string& target = "/") {
   Message message;
   message.parser = ParserType::kHttp1Request;
@@ -119,14 +125,14 @@ TEST_F(ExchangePairingTest, PairsAsManyAsWaitInAnyOrder) {
   ExchangePairing roomy(large);
   constexpr std::uint64_t kCount = 1000;
   for (std::uint64_t i = 1; i <= kCount; ++i) {
-    EXPECT_FALSE(roomy.Take(Request(i, "/" + std::to_string(i))));
+    EXPECT_FALSE(roomy.Take(Request(i, Path(i))));
   }
   // 7 has no divisor in common with 1000: each comes once.
   for (std::uint64_t i = 0; i < kCount; ++i) {
     const std::uint64_t number = i % 2 == 0 ? i / 2 + 1 : kCount - (i / 2 * 7 % (kCount / 2));
     const auto exchange = roomy.Take(Response(number));
     ASSERT_TRUE(exchange) << number;
-    EXPECT_EQ(exchange->target, "/" + std::to_string(number));
+    EXPECT_EQ(exchange->target, Path(number));
   }
   EXPECT_EQ(roomy.lost(), 0U);
   EXPECT_EQ(large.used_bytes(), 0U);
@@ -174,6 +180,20 @@ TEST(ExchangePairingLifeTest, GivesBackWhatItHeldWhenItGoes) {
     EXPECT_NE(budget.used_bytes(), 0U);
   }
   EXPECT_EQ(budget.used_bytes(), 0U);
+}
+
+TEST_F(ExchangePairingTest, AnUpgradeToHttp2IsAnsweredOnStreamOne) {
+  EXPECT_FALSE(pairing.Take(Request(1, "/h2c")));
+  Message switching = Response(1, 101);
+  switching.head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n";
+  EXPECT_FALSE(pairing.Take(std::move(switching)));
+  Message response = Response(1, 204);
+  response.parser = ParserType::kHttp2Response;
+  response.stream_id = 1;
+  const auto exchange = pairing.Take(std::move(response));
+  ASSERT_TRUE(exchange);
+  EXPECT_EQ(exchange->target, "/h2c");
+  EXPECT_EQ(exchange->status, 204);
 }
 
 }  // namespace
