@@ -42,6 +42,10 @@ class StreamParser {
  public:
   virtual ~StreamParser() = default;
 
+  /// Before anything else: bytes that are not this protocol's came before in this direction, as
+  /// when a connection is joined within a message. The first message says `resynchronised`.
+  virtual void Join() {}
+
   /// The next bytes of the direction, as seen at `ktime_ns` (CLOCK_MONOTONIC). All are taken.
   virtual ParseStatus Feed(std::string_view bytes, std::uint64_t ktime_ns) = 0;
 

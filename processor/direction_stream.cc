@@ -111,6 +111,7 @@ void DirectionStream::Use(const ProtocolSpec& spec) {
   if (raw && raw_) return;
   if (parser_ != nullptr) parser_->Flush();
   parser_ = spec.make(context_, handler_);
+  if (raw_) parser_->Join();
   raw_ = raw;
 }
 

@@ -202,7 +202,8 @@ Http1Parser::Step Http1Parser::BeginMessage(std::string_view bytes) {
   message.parser = type();
   message.status = head_.status();
   message.first_ktime_ns = head_ktime_ns_;
-  message.resynchronised = std::exchange(resynchronising_, false);
+  message.resynchronised = resynchronising_ || joined_;
+  resynchronising_ = joined_ = false;
   if (role_ == Role::kRequest) {
     NoteRequest(method);
   } else {
@@ -469,7 +470,7 @@ void Http1Parser::Reset() {
   message_.Drop();
   skipped_.reset();
   state_ = State::kHead;
-  resynchronising_ = false;
+  resynchronising_ = joined_ = false;
   final_response_ = false;
   remaining_ = 0;
   head_.Begin(false);

@@ -46,6 +46,7 @@ class Http1Parser final : public StreamParser {
   Http1Parser(const Http1Parser&) = delete;
   Http1Parser& operator=(const Http1Parser&) = delete;
 
+  void Join() override { joined_ = true; }
   ParseStatus Feed(std::string_view bytes, std::uint64_t ktime_ns) override;
   ParseStatus Gap(std::uint64_t bytes, std::uint64_t ktime_ns) override;
   void Flush() override;
@@ -112,6 +113,7 @@ class Http1Parser final : public StreamParser {
 
   State state_ = State::kHead;
   bool resynchronising_ = false;  ///< the next head's place is a guess
+  bool joined_ = false;           ///< no message yet, but other bytes before
   bool final_response_ = false;   ///< the message being built is one, for the queue
   State peeked_ = State::kHead;   ///< the body to enter if it was not one to HEAD
   HeadReader head_;

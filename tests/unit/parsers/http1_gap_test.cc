@@ -245,7 +245,7 @@ void ExpectSoundUnderEveryLoss(Role role, bool pipelined) {
     size += calls.back().size();
   }
   for (std::size_t begin = 0; begin < size; ++begin) {
-    for (const std::size_t length : {1, 2, 3, 7, 20, 60, 100, 150, 300, 10'000}) {
+    for (const std::size_t length : {1U, 2U, 3U, 7U, 20U, 60U, 100U, 150U, 300U, 10'000U}) {
       const Loss loss{role, begin, std::min(begin + length, size)};
       SCOPED_TRACE(testing::Message() << "lost " << loss.begin << " to " << loss.end);
       const Emitted emitted = ParseWithLoss(exchanges, loss, pipelined);

@@ -33,9 +33,15 @@ TEST(Http1UpgradeTest, HandsOverTheBytesAfterASuccessfulConnectWhateverItsConten
 }
 
 TEST(Http1UpgradeTest, ARefusedConnectHasABody) {
-  const std::string head = "HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\n";
-  ExpectForEverySplit({Role::kResponse, head + "no", kConnect, StreamEnd::kIdle, {}},
-                      {{Response(1, 403, head, "no")}, false, {}});
+  ExpectForEverySplit(
+      {Role::kResponse, ReadFixture("connect_refused.response"), kConnect, StreamEnd::kIdle, {}},
+      {{Response(1, 403, "HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\n", "no")}, false, {}});
+}
+
+TEST(Http1UpgradeTest, EverySuccessfulAnswerToConnectOpensATunnel) {
+  ExpectForEverySplit(
+      {Role::kResponse, ReadFixture("connect_no_content.response"), kConnect, StreamEnd::kIdle, {}},
+      {{Response(1, 204, "HTTP/1.1 204 No Content\r\nVia: proxy\r\n\r\n")}, true, "\x16\x03\x01"});
 }
 
 TEST(Http1UpgradeTest, A101ThatNobodyAskedForIsOneMoreInterimResponse) {

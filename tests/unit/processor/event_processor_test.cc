@@ -137,6 +137,10 @@ TEST_F(EventProcessorTest, JoinsAConnectionInTheMiddleWithoutCallingItALoss) {
   ASSERT_THAT(seen.messages, SizeIs(2));
   EXPECT_EQ(seen.messages[0].message.body, "end of something");
   EXPECT_EQ(seen.messages[1].message.target, "/next");
+  EXPECT_TRUE(seen.messages[1].message.resynchronised);
+  Write(ssl, Get("/after"));
+  ASSERT_THAT(seen.messages, SizeIs(3));
+  EXPECT_FALSE(seen.messages[2].message.resynchronised);
 }
 
 TEST_F(EventProcessorTest, PutsTheChunksOfACallTogether) {
