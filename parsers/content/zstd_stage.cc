@@ -20,7 +20,8 @@ struct FreeDecoder {
 /// zstd (RFC 8878): one or more frames, skippable ones too. The formats before the RFC are refused:
 /// the library knows them only when their first bytes come in one call. The library also forgets to
 /// say what it gave in the call that fails, so a call either takes input or gives output, never
-/// both.
+/// both; and as it gives a raw block in the pieces it comes in, but fails for its frame with the
+/// last byte of the last block, that byte has a call of its own.
 class ZstdStage final : public CodingStage {
  public:
   explicit ZstdStage(ByteBudget& budget) : budget_(budget) {}
@@ -66,7 +67,8 @@ class ZstdStage final : public CodingStage {
       const Step magic = Call({magic_.data(), magic_bytes_}, no_output);
       if (magic.status != Status::kGoing) return {consumed, 0, magic.status};
     }
-    Step step = Call(input.substr(consumed), no_output);
+    const std::size_t all_but_last = wanted_bytes_ > 1 ? wanted_bytes_ - 1 : 1;
+    Step step = Call(input.substr(consumed, all_but_last), no_output);
     step.consumed += consumed;
     return step;
   }
@@ -80,6 +82,7 @@ class ZstdStage final : public CodingStage {
       if (ended_) magic_bytes_ = 0;
     }
     if (ZSTD_isError(hint) != 0) return {in.pos, out.pos, Status::kBroken};
+    wanted_bytes_ = hint;
     return {in.pos, out.pos, Settle() ? Status::kGoing : Status::kNoMemory};
   }
 
@@ -104,6 +107,7 @@ class ZstdStage final : public CodingStage {
   bool ended_ = false;           ///< a frame has, and no other has begun beyond its magic number
   std::array<char, 4> magic_{};  ///< of the frame, as far as it came
   std::size_t magic_bytes_ = 0;
+  std::size_t wanted_bytes_ = 0;  ///< input to the end of what the library reads as a whole
 };
 
 }  // namespace

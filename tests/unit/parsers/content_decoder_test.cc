@@ -210,6 +210,11 @@ TEST(ContentDecoderTest, KeepsWhatCameBeforeAWrongChecksum) {
                       {ReadFixture("text.plain"), "zstd: broken", true});
 }
 
+TEST(ContentDecoderTest, KeepsAllButTheLastByteOfARawBlockWhereItsFrameIsBroken) {
+  ExpectForEverySplit("zstd", ReadFixture("wrong_size.zstd"),
+                      {ReadFixture("text.plain").substr(0, 31), "zstd: broken", true});
+}
+
 TEST(ContentDecoderTest, KeepsWhatCameBeforeBrokenData) {
   const std::string plain = ReadFixture("text.plain");
   for (const char* name : {"broken.gzip", "broken.br"}) {
