@@ -86,7 +86,7 @@ Result<void> FillFilters(const tlscope_bpf& skeleton, const ProbeOptions& option
 
 constexpr std::string_view kFunctions[] = {
     "SSL_read",    "SSL_write",   "SSL_read_ex", "SSL_write_ex", "SSL_set_fd",
-    "SSL_set_rfd", "SSL_set_wfd", "SSL_up_ref",  "SSL_free",
+    "SSL_set_rfd", "SSL_set_wfd", "SSL_up_ref",  "SSL_free",     "SSL_do_handshake",
 };
 
 /// One direction: the public functions that move data, and the programs for their entries.
@@ -110,6 +110,8 @@ class HookPlan {
     AddData({"SSL_read", "SSL_read_ex", programs_.read_enter, programs_.read_ex_enter});
     AddData({"SSL_write", "SSL_write_ex", programs_.write_enter, programs_.write_ex_enter});
     carries_data_ = !hooks_.empty();
+    if (AddPublic("SSL_do_handshake", programs_.handshake_enter))
+      AddReturn("SSL_do_handshake", programs_.handshake_exit);
     AddPublic("SSL_set_fd", programs_.set_fd_enter);
     AddPublic("SSL_set_rfd", programs_.set_rfd_enter);
     AddPublic("SSL_set_wfd", programs_.set_wfd_enter);
@@ -123,8 +125,8 @@ class HookPlan {
  private:
   void AddData(const DataFunctions& direction) {
     if (mode_ == AttachMode::kAuto && AddInner(direction)) return;
-    if (AddPublic(direction.plain, direction.plain_enter)) AddReturn(direction.plain);
-    if (AddPublic(direction.ex, direction.ex_enter)) AddReturn(direction.ex);
+    if (AddPublic(direction.plain, direction.plain_enter)) AddReturn(direction.plain, io_exit_);
+    if (AddPublic(direction.ex, direction.ex_enter)) AddReturn(direction.ex, io_exit_);
   }
 
   bool AddInner(const DataFunctions& direction) {
@@ -151,8 +153,8 @@ class HookPlan {
   }
 
   // The entry comes before its return: a return whose entry was not seen counts as a loss.
-  void AddReturn(std::string_view function) {
-    hooks_.push_back({function, functions_.at(function), io_exit_, true});
+  void AddReturn(std::string_view function, bpf_program* program) {
+    hooks_.push_back({function, functions_.at(function), program, true});
   }
 
   const decltype(tlscope_bpf::progs)& programs_;

@@ -35,6 +35,8 @@ struct call {
 struct thread {
 	__u32 incarnation; /* tells apart the processes that had one tgid, and programs they exec */
 	__u32 depth;
+	__u32 has_memory_bio; /* an SSL object here saw no socket: see memory_bio.bpf.h */
+	__u32 pad;
 	struct call calls[MAX_DEPTH];
 };
 

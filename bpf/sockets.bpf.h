@@ -126,13 +126,19 @@ static __always_inline struct sock *sock_of_fd(int fd)
 	return BPF_CORE_READ(socket, sk);
 }
 
-/* The descriptor the running system call was given, if it is sk's; else -1. Not before 5.15. */
+/* Whether a system call's arguments can be read while it runs. Not before 5.15. */
+static __always_inline int has_task_pt_regs(void)
+{
+	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs);
+}
+
+/* The descriptor the running system call was given, if it is sk's; else -1. */
 static __always_inline int fd_of_syscall(struct sock *sk)
 {
 	struct pt_regs *regs;
 	__u64 fd = 0;
 
-	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+	if (!has_task_pt_regs())
 		return -1;
 	regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	if (bpf_probe_read_kernel(&fd, sizeof(fd), &PT_REGS_PARM1(regs)))

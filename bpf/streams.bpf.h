@@ -63,6 +63,15 @@ static __always_inline void bind_socket(struct stream *stream, const struct stre
 	stream->sock_gone = 0;
 }
 
+/* The descriptor of the stream's socket, for the directions that SSL_set_fd told none for. */
+static __always_inline void name_fd(struct stream *stream, int fd)
+{
+	if (stream->fd[TLSCOPE_READ] < 0)
+		stream->fd[TLSCOPE_READ] = fd;
+	if (stream->fd[TLSCOPE_WRITE] < 0)
+		stream->fd[TLSCOPE_WRITE] = fd;
+}
+
 /* For a stream whose socket no nested call has shown: ask the descriptor SSL_set_fd was given. */
 static __always_inline void bind_by_fd(struct stream *stream, const struct stream_key *key,
 				       __u8 direction)

@@ -18,6 +18,7 @@
 #include "calls.bpf.h"
 #include "sockets.bpf.h"
 #include "streams.bpf.h"
+#include "memory_bio.bpf.h"
 #include "payload.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -114,6 +115,38 @@ static __always_inline void fill_head(struct tlscope_ssl_data *head, const struc
 		head->tuple.provenance = TLSCOPE_SOCK_CACHED;
 }
 
+/* Whether a call that moved nothing shows that its SSL object touches no socket. */
+static __always_inline void note_bio(struct thread *thread, const struct call *call)
+{
+	struct stream_key key = stream_key_of(thread, call->ssl);
+	struct stream *stream;
+
+	if (thread->has_memory_bio || call->nested)
+		return;
+	stream = bpf_map_lookup_elem(&streams, &key);
+	if (!stream || (!stream->sock && stream->fd[call->direction & 1] < 0))
+		thread->has_memory_bio = 1;
+}
+
+/* For a call inside of which no socket was seen. Whether one may be found when the call's record is
+ * sent.
+ */
+static __always_inline int find_socket(struct thread *thread, struct stream *stream,
+				       const struct stream_key *key, const struct call *call,
+				       __u64 len)
+{
+	if (stream->sock)
+		return 0;
+	bind_by_fd(stream, key, call->direction);
+	if (stream->sock)
+		return 0;
+	thread->has_memory_bio = 1;
+	if (call->direction == TLSCOPE_WRITE)
+		return note_written(key->ssl, len);
+	bind_by_received(stream, key, len);
+	return 0;
+}
+
 static __always_inline int leave(struct pt_regs *ctx, const int use_loop)
 {
 	struct thread *thread = find_thread();
@@ -129,8 +162,10 @@ static __always_inline int leave(struct pt_regs *ctx, const int use_loop)
 		return 0;
 	}
 	len = bytes_moved(&call, PT_REGS_RC(ctx));
-	if (!len)
+	if (!len) {
+		note_bio(thread, &call);
 		return 0;
+	}
 	key = stream_key_of(thread, call.ssl);
 	stream = get_stream(&key);
 	if (!stream) {
@@ -138,7 +173,7 @@ static __always_inline int leave(struct pt_regs *ctx, const int use_loop)
 		count(TLSCOPE_COUNT_MAP_FULL, len);
 		return 0;
 	}
-	bind_by_fd(stream, &key, call.direction);
+	emission.head.socket_pending = find_socket(thread, stream, &key, &call, len);
 	fill_head(&emission.head, &call, stream, len);
 	emission.buf = call.buf;
 	/* Before any decision to drop, so that userspace sees every gap. */
@@ -159,6 +194,25 @@ SEC("uretprobe")
 int ssl_io_exit_old(struct pt_regs *ctx)
 {
 	return leave(ctx, 0);
+}
+
+/* int SSL_do_handshake(SSL *ssl), which SSL_connect and SSL_accept call */
+SEC("uprobe")
+int handshake_enter(struct pt_regs *ctx)
+{
+	return enter(ctx, TLSCOPE_READ, 0);
+}
+
+/* A handshake moves no plaintext, but shows where the SSL object reads and writes. */
+SEC("uretprobe")
+int handshake_exit(struct pt_regs *ctx)
+{
+	struct thread *thread = find_thread();
+	struct call call;
+
+	if (thread && take_call(thread, PT_REGS_SP(ctx) - RETURN_POP, &call))
+		note_bio(thread, &call);
+	return 0;
 }
 
 static __always_inline int set_fd(struct pt_regs *ctx, int reads, int writes)
@@ -276,18 +330,11 @@ int free_enter(struct pt_regs *ctx)
 }
 
 /* A socket call on a thread that is inside an SSL call belongs to that SSL object. */
-static __always_inline void nested_call(struct sock *sk)
+static __always_inline void nested_call(struct thread *thread, struct call *call, struct sock *sk)
 {
-	struct thread *thread = find_thread();
 	struct stream_key key;
 	struct stream *stream;
-	struct call *call;
 
-	if (!thread)
-		return;
-	call = top_call(thread);
-	if (!call)
-		return;
 	if (call->known_sock != (__u64)sk) {
 		key = stream_key_of(thread, call->ssl);
 		stream = get_stream(&key);
@@ -296,8 +343,7 @@ static __always_inline void nested_call(struct sock *sk)
 		bind_socket(stream, &key, sk, TLSCOPE_SOCK_NESTED);
 		if (stream->sock != (__u64)sk)
 			return;
-		if (stream->fd[call->direction & 1] < 0)
-			stream->fd[call->direction & 1] = fd_of_syscall(sk);
+		name_fd(stream, fd_of_syscall(sk));
 		call->known_sock = (__u64)sk;
 	}
 	call->nested = 1;
@@ -306,14 +352,26 @@ static __always_inline void nested_call(struct sock *sk)
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(sock_send, struct sock *sk)
 {
-	nested_call(sk);
+	struct thread *thread = find_thread();
+	struct call *call = thread ? top_call(thread) : NULL;
+
+	if (call)
+		nested_call(thread, call, sk);
+	else if (thread && thread->has_memory_bio)
+		bind_by_sent(thread, sk);
 	return 0;
 }
 
 SEC("tp_btf/sock_recv_length")
-int BPF_PROG(sock_recv, struct sock *sk)
+int BPF_PROG(sock_recv, struct sock *sk, int ret)
 {
-	nested_call(sk);
+	struct thread *thread = find_thread();
+	struct call *call = thread ? top_call(thread) : NULL;
+
+	if (call)
+		nested_call(thread, call, sk);
+	else if (thread && thread->has_memory_bio)
+		note_received(sk, ret);
 	return 0;
 }
 

@@ -16,7 +16,7 @@
 #endif
 
 /* Raised with every change of a layout below; the decoder refuses any other. */
-#define TLSCOPE_ABI_VERSION 2
+#define TLSCOPE_ABI_VERSION 3
 
 /* TASK_COMM_LEN of include/linux/sched.h, the NUL included. */
 #define TLSCOPE_COMM_LEN 16
@@ -32,6 +32,7 @@ enum tlscope_record_type {
 	TLSCOPE_RECORD_SSL_DATA = 1, /* struct tlscope_ssl_data */
 	TLSCOPE_RECORD_CONN = 2, /* struct tlscope_conn_data */
 	TLSCOPE_RECORD_SSL_END = 3, /* struct tlscope_ssl_end */
+	TLSCOPE_RECORD_SSL_SOCKET = 4, /* struct tlscope_ssl_socket */
 };
 
 enum tlscope_direction {
@@ -46,6 +47,7 @@ enum tlscope_provenance {
 	TLSCOPE_SOCK_SET_FD = 1, /* SSL_set_fd, SSL_set_rfd or SSL_set_wfd named the descriptor */
 	TLSCOPE_SOCK_NESTED = 2, /* a socket call made inside this very SSL call */
 	TLSCOPE_SOCK_CACHED = 3, /* an earlier call on the same SSL object found it */
+	TLSCOPE_SOCK_MATCHED = 4, /* a TLS record on it has the length of what the SSL call moved */
 };
 
 enum tlscope_conn_state {
@@ -118,7 +120,8 @@ struct tlscope_ssl_data {
 	__u16 tls_version; /* as on the wire (0x0303 is TLS 1.2), 0 when unknown */
 	__u8 direction; /* enum tlscope_direction */
 	__u8 ends_call; /* 1: no record of the call follows; the rest of total_len is left out */
-	__u8 pad[4];
+	__u8 socket_pending; /* 1: sock is unknown, and a tlscope_ssl_socket may follow at once */
+	__u8 pad[3];
 #ifndef __cplusplus
 	__u8 chunk[]; /* C++ has no such member; there the bytes start behind the struct */
 #endif
@@ -145,5 +148,18 @@ struct tlscope_ssl_end {
 	__u64 bytes[TLSCOPE_DIRECTIONS];
 };
 TLSCOPE_ASSERT(sizeof(struct tlscope_ssl_end) == 72);
+
+/* The socket of an SSL object was found after data of it had been told of without one. */
+struct tlscope_ssl_socket {
+	struct tlscope_header header;
+	__u64 ssl;
+	__u64 ssl_generation;
+	__u64 sock;
+	__u64 sock_generation;
+	struct tlscope_tuple tuple;
+	__s32 fd; /* -1 when unknown */
+	__u8 pad[4];
+};
+TLSCOPE_ASSERT(sizeof(struct tlscope_ssl_socket) == 120);
 
 #endif /* TLSCOPE_ABI_H */

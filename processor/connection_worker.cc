@@ -57,14 +57,51 @@ ConnectionWorker::ConnectionWorker(const SSLDataEvent& first, const WorkerEnv& e
       info_(InfoOf(first)),
       uuid_(info_, env.socket_key),
       speaker_(first.direction),
+      waits_(first.socket_pending && !first.socket.known()),
       pairing_(env.budget),
       context_{env.limits, env.budget, {}},
       ports_{Port(*this, DataType::kRead), Port(*this, DataType::kWrite)},
       streams_{DirectionStream(env.protocols, context_, ports_[0]),
                DirectionStream(env.protocols, context_, ports_[1])} {}
 
+ConnectionWorker::~ConnectionWorker() { env_.budget.Give(held_bytes_); }
+
 void ConnectionWorker::OnData(const SSLDataEvent& event) {
+  if (waits_ && !event.socket.known() && Hold(event)) return;
   Learn(event);
+  ReleaseHeld();
+  Take(event);
+}
+
+void ConnectionWorker::OnSocket(const SSLSocketEvent& event) {
+  info_.socket = event.socket;
+  info_.tuple = event.tuple;
+  info_.provenance = event.provenance;
+  if (info_.fd < 0) info_.fd = event.fd;
+  ReleaseHeld();
+}
+
+bool ConnectionWorker::Hold(const SSLDataEvent& event) {
+  const std::uint64_t bytes = event.data.size() + sizeof(Held);
+  if (held_.size() == kMaxHeldEvents || held_bytes_ + bytes > kMaxHeldBytes) return false;
+  if (!env_.budget.Take(bytes)) return false;
+  held_bytes_ += bytes;
+  held_.push_back({event, std::string(event.data)});
+  return true;
+}
+
+/// The wait is over, whether it was of use or not.
+void ConnectionWorker::ReleaseHeld() {
+  if (!std::exchange(waits_, false)) return;
+  if (info_.socket.known()) uuid_ = ConnectionUuid(info_, env_.socket_key);
+  for (Held& held : std::exchange(held_, {})) {
+    held.event.data = held.data;
+    Take(held.event);
+  }
+  env_.budget.Give(std::exchange(held_bytes_, 0));
+}
+
+void ConnectionWorker::Take(const SSLDataEvent& event) {
   DirectionStream& stream = streams_[Index(event.direction)];
   if (event.direction != speaker_) {
     // Whoever is answered has said what it had to say.
@@ -90,6 +127,7 @@ void ConnectionWorker::OnData(const SSLDataEvent& event) {
 }
 
 void ConnectionWorker::OnSslEnd(const std::array<std::uint64_t, 2>& bytes, std::uint64_t ktime_ns) {
+  ReleaseHeld();
   for (const DataType direction : {DataType::kRead, DataType::kWrite}) {
     DirectionStream& stream = streams_[Index(direction)];
     // A direction never heard may have been followed by an earlier worker: nothing is known lost.
@@ -100,14 +138,17 @@ void ConnectionWorker::OnSslEnd(const std::array<std::uint64_t, 2>& bytes, std::
 }
 
 void ConnectionWorker::OnPause() {
+  ReleaseHeld();
   for (DirectionStream& stream : streams_) stream.Pause();
 }
 
 void ConnectionWorker::OnStall() {
+  ReleaseHeld();
   for (DirectionStream& stream : streams_) stream.Flush();
 }
 
 void ConnectionWorker::Finish(StreamEnd end) {
+  ReleaseHeld();
   // The speaker's rest is the newer one.
   streams_[Index(Other(speaker_))].Finish(end);
   streams_[Index(speaker_)].Finish(end);

@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "parsers/parser_registry.h"
 #include "processor/connection_uuid.h"
@@ -16,15 +18,25 @@ namespace tlscope {
 
 /// Follows one connection: both directions, who speaks, which response answers which request. One
 /// thread; publishes on the bus while it is called. When it lives and dies is its owner's affair.
+///
+/// The first data of a connection waits up to a tick for its socket, where that may be found when
+/// the data is sent (memory BIOs), within kMaxHeldEvents and kMaxHeldBytes.
 class ConnectionWorker {
  public:
+  static constexpr std::size_t kMaxHeldEvents = 16;
+  static constexpr std::size_t kMaxHeldBytes = 64U << 10;
+
   /// For the connection of `first`, which is to be handed to OnData too. `env` is borrowed.
   ConnectionWorker(const SSLDataEvent& first, const WorkerEnv& env);
+  ~ConnectionWorker();
   ConnectionWorker(const ConnectionWorker&) = delete;
   ConnectionWorker& operator=(const ConnectionWorker&) = delete;
 
   /// The next piece. Its socket is this worker's, or one of the two is unknown.
   void OnData(const SSLDataEvent& event);
+
+  /// What the socket is, which was unknown until now.
+  void OnSocket(const SSLSocketEvent& event);
 
   /// The SSL object is gone after `bytes` bytes in each direction: what is missing is lost. Finish
   /// follows.
@@ -43,7 +55,9 @@ class ConnectionWorker {
   const ConnectionInfo& info() const { return info_; }
 
   /// Whether OnPause would emit something.
-  bool pausable() const { return streams_[0].pausable() || streams_[1].pausable(); }
+  bool pausable() const {
+    return !held_.empty() || streams_[0].pausable() || streams_[1].pausable();
+  }
 
   /// Whether OnStall would.
   bool undecided() const { return streams_[0].undecided() || streams_[1].undecided(); }
@@ -63,6 +77,15 @@ class ConnectionWorker {
     DataType direction_;
   };
 
+  /// An event with its bytes.
+  struct Held {
+    SSLDataEvent event;
+    std::string data;
+  };
+
+  bool Hold(const SSLDataEvent& event);
+  void ReleaseHeld();
+  void Take(const SSLDataEvent& event);
   void Learn(const SSLDataEvent& event);
   void Lose(DataType direction, std::uint64_t bytes, std::uint64_t ktime_ns);
   void OnMessage(DataType direction, Message&& message);
@@ -73,6 +96,9 @@ class ConnectionWorker {
   ConnectionInfo info_;
   ConnectionUuid uuid_;
   DataType speaker_;
+  bool waits_;  ///< for the socket, and nothing was published yet
+  std::vector<Held> held_;
+  std::uint64_t held_bytes_ = 0;  ///< taken from the budget
   ExchangePairing pairing_;
   ParserContext context_;
   std::array<Port, 2> ports_;               // by DataType, as below

@@ -49,7 +49,7 @@ bool IsMappedIpv4(const std::uint8_t (&address)[16]) {
 
 /// Empty when the tuple is good, else the field that is not.
 std::string_view CopyTuple(const tlscope_tuple& wire, Tuple& tuple) {
-  if (wire.provenance > TLSCOPE_SOCK_CACHED) return "provenance out of range";
+  if (wire.provenance > TLSCOPE_SOCK_MATCHED) return "provenance out of range";
   std::size_t skip = 0;
   std::size_t length = 4;
   switch (wire.family) {
@@ -103,6 +103,7 @@ Result<Record> DecodeData(std::span<const std::byte> record, std::uint32_t size)
   event.stream_offset = wire.stream_offset + wire.chunk_offset;
   event.call_bytes = wire.total_len;
   event.ends_call = wire.ends_call != 0;
+  event.socket_pending = wire.socket_pending != 0;
   event.chunk_offset = wire.chunk_offset;
   event.data = {reinterpret_cast<const char*>(record.data()) + sizeof wire, wire.chunk_len};
   return decoded;
@@ -136,6 +137,20 @@ Result<Record> DecodeEnd(std::span<const std::byte> record, std::uint32_t size) 
   return event;
 }
 
+Result<Record> DecodeSocket(std::span<const std::byte> record, std::uint32_t size) {
+  tlscope_ssl_socket wire;
+  if (!CopyFixed(record, size, wire)) return Refuse("size below that of a socket record");
+  if (wire.sock == 0) return Refuse("sock missing");
+  SSLSocketEvent event;
+  if (!CopyOrigin(wire.header, event.origin)) return Refuse("comm not terminated");
+  if (const auto wrong = CopyTuple(wire.tuple, event.tuple); !wrong.empty()) return Refuse(wrong);
+  event.ssl = {wire.header.tgid, wire.ssl, wire.ssl_generation};
+  event.socket = {wire.sock, wire.sock_generation};
+  event.provenance = static_cast<Provenance>(wire.tuple.provenance);
+  event.fd = std::max(wire.fd, -1);
+  return event;
+}
+
 }  // namespace
 
 Result<Record> Decode(std::span<const std::byte> record) {
@@ -151,6 +166,8 @@ Result<Record> Decode(std::span<const std::byte> record) {
       return DecodeConnection(record, header.size);
     case TLSCOPE_RECORD_SSL_END:
       return DecodeEnd(record, header.size);
+    case TLSCOPE_RECORD_SSL_SOCKET:
+      return DecodeSocket(record, header.size);
     default:
       return Refuse("type unknown");
   }

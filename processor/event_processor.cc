@@ -28,6 +28,8 @@ void EventProcessor::OnRecord(std::span<const std::byte> record) noexcept {
     OnConnection(*connection);
   } else if (const auto* end = std::get_if<SSLEndEvent>(&*decoded)) {
     OnSslEnd(*end);
+  } else if (const auto* socket = std::get_if<SSLSocketEvent>(&*decoded)) {
+    OnSslSocket(*socket);
   }
 }
 
@@ -70,6 +72,13 @@ void EventProcessor::OnSslEnd(const SSLEndEvent& event) {
   if (slot == nullptr) return;
   slot->worker.OnSslEnd(event.bytes, event.origin.ktime_ns);
   End(*slot, StreamEnd::kClosed);
+}
+
+void EventProcessor::OnSslSocket(const SSLSocketEvent& event) {
+  WorkerTable::Slot* const slot = workers_.Find(event.ssl);
+  if (slot == nullptr || slot->worker.info().socket.known()) return;
+  slot->worker.OnSocket(event);
+  workers_.Touch(*slot, event.origin.ktime_ns);
 }
 
 WorkerTable::Slot& EventProcessor::SlotFor(const SSLDataEvent& event) {

@@ -68,6 +68,7 @@ class EventProcessor {
   void OnData(const SSLDataEvent& event);
   void OnConnection(const ConnDataEvent& event);
   void OnSslEnd(const SSLEndEvent& event);
+  void OnSslSocket(const SSLSocketEvent& event);
   WorkerTable::Slot& SlotFor(const SSLDataEvent& event);
   void End(WorkerTable::Slot& slot, StreamEnd end);
   void KeepError(Error error);

@@ -12,7 +12,13 @@ namespace tlscope {
 enum class DataType : std::uint8_t { kRead = 0, kWrite = 1 };
 
 /// How the socket of an SSL object was found.
-enum class Provenance : std::uint8_t { kUnknown = 0, kSetFd = 1, kNested = 2, kCached = 3 };
+enum class Provenance : std::uint8_t {
+  kUnknown = 0,
+  kSetFd = 1,
+  kNested = 2,
+  kCached = 3,
+  kMatched = 4,
+};
 
 enum class AddressFamily : std::uint8_t { kNone, kIpv4, kIpv6 };
 
@@ -74,6 +80,7 @@ struct SSLDataEvent {
   std::uint64_t stream_offset = 0;  ///< bytes in this direction before this piece
   std::uint64_t call_bytes = 0;     ///< bytes the whole call moved
   bool ends_call = false;           ///< no piece of the call follows, even if some of it is left
+  bool socket_pending = false;      ///< an SSLSocketEvent may follow at once
   std::uint64_t chunk_offset = 0;   ///< of this piece within the call
   std::string_view data;            ///< never empty
 };
@@ -85,6 +92,16 @@ struct ConnDataEvent {
   SocketId socket;
   Tuple tuple;
   State state = State::kOpened;
+};
+
+/// The socket of an SSL object was found after data of it had been told of without one.
+struct SSLSocketEvent {
+  EventOrigin origin;
+  SslId ssl;
+  SocketId socket;
+  Tuple tuple;
+  Provenance provenance = Provenance::kUnknown;
+  std::int32_t fd = -1;  ///< -1 when unknown
 };
 
 /// An SSL object was freed; `bytes` (by DataType) says how far each direction had come.

@@ -95,7 +95,8 @@ class CaptureFixture : public ::testing::TestWithParam<AttachMode> {
   std::vector<CapturedData> data_;
   std::vector<ConnDataEvent> connections_;
   std::vector<SSLEndEvent> ends_;
-  /// Every record in order: 'd' data, 'o' opened, 'c' closed, 'e' end.
+  std::vector<SSLSocketEvent> sockets_;
+  /// Every record in order: 'd' data, 'o' opened, 'c' closed, 'e' end, 's' socket found late.
   std::string order_;
 
  private:
@@ -108,6 +109,9 @@ class CaptureFixture : public ::testing::TestWithParam<AttachMode> {
     } else if (const auto* connection = std::get_if<ConnDataEvent>(&*decoded)) {
       connections_.push_back(*connection);
       order_ += connection->state == ConnDataEvent::State::kOpened ? 'o' : 'c';
+    } else if (const auto* socket = std::get_if<SSLSocketEvent>(&*decoded)) {
+      sockets_.push_back(*socket);
+      order_ += 's';
     } else {
       ends_.push_back(std::get<SSLEndEvent>(*decoded));
       order_ += 'e';

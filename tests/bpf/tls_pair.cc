@@ -83,6 +83,10 @@ void Bind(SSL* ssl, int fd, TlsPair::Binding binding) {
     Require(SSL_set_fd(ssl, fd) == 1, "SSL_set_fd");
     return;
   }
+  if (binding == TlsPair::Binding::kMemory) {
+    SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    return;
+  }
   BIO* const bio = BIO_new_socket(fd, BIO_NOCLOSE);
   SSL_set_bio(ssl, bio, bio);
 }
@@ -113,7 +117,9 @@ Endpoint EndpointOf(const Address& address) {
 }  // namespace
 
 TlsPair::TlsPair(Binding binding, Network network)
-    : server_context_(ServerContext()), client_context_(SSL_CTX_new(TLS_client_method())) {
+    : binding_(binding),
+      server_context_(ServerContext()),
+      client_context_(SSL_CTX_new(TLS_client_method())) {
   ConnectSockets(network, client_fd_, server_fd_);
   client_.reset(SSL_new(client_context_.get()));
   server_.reset(SSL_new(server_context_.get()));
@@ -124,7 +130,11 @@ TlsPair::TlsPair(Binding binding, Network network)
   bool done = false;
   while (!done) {
     const bool client_done = HandshakeDone(client_.get());
+    FlushClient();
+    FillServer();
     done = HandshakeDone(server_.get()) && client_done;
+    FlushServer();
+    FillClient();
   }
 }
 
@@ -138,6 +148,22 @@ TlsPair::~TlsPair() {
 void TlsPair::CloseClientSocket() {
   if (client_fd_ >= 0) close(client_fd_);
   client_fd_ = -1;
+}
+
+void TlsPair::Flush(SSL* ssl, int fd) const {
+  if (binding_ != Binding::kMemory) return;
+  char* records = nullptr;
+  const auto size = static_cast<std::size_t>(BIO_get_mem_data(SSL_get_wbio(ssl), &records));
+  const ssize_t sent = send(fd, records, size, MSG_NOSIGNAL);
+  Require(sent == static_cast<ssize_t>(size) || size == 0, "send");
+  Require(BIO_reset(SSL_get_wbio(ssl)) == 1, "BIO_reset");
+}
+
+void TlsPair::Fill(SSL* ssl, int fd) const {
+  if (binding_ != Binding::kMemory) return;
+  std::vector<char> buffer(1U << 16);
+  const ssize_t received = recv(fd, buffer.data(), buffer.size(), 0);
+  if (received > 0) BIO_write(SSL_get_rbio(ssl), buffer.data(), static_cast<int>(received));
 }
 
 Tuple TlsPair::client_tuple() const {
@@ -158,6 +184,8 @@ std::string TlsPair::Send(const std::string& bytes, std::size_t read_bytes) {
   bool sent = bytes.empty();
   while (!sent || arrived.size() < bytes.size()) {
     if (!sent) sent = SSL_write(client(), bytes.data(), static_cast<int>(bytes.size())) > 0;
+    FlushClient();
+    FillServer();
     int got = 0;
     while ((got = SSL_read(server(), buffer.data(), static_cast<int>(buffer.size()))) > 0)
       arrived.append(buffer.data(), static_cast<std::size_t>(got));

@@ -23,7 +23,9 @@ using SslContextPtr = std::unique_ptr<SSL_CTX, FreeSslContext>;
 /// sockets are non-blocking, so that one thread can drive both ends.
 class TlsPair {
  public:
-  enum class Binding { kSetFd, kBio };  ///< how the SSL objects learn of their sockets
+  /// How the SSL objects learn of their sockets; with kMemory they do not, and this class moves the
+  /// records.
+  enum class Binding { kSetFd, kBio, kMemory };
   enum class Network { kIpv4, kIpv6 };
 
   /// Aborts the test program when the machine cannot do it.
@@ -43,12 +45,22 @@ class TlsPair {
   /// library sees it, reading at the server in pieces of `read_bytes`. Returns what arrived.
   std::string Send(const std::string& bytes, std::size_t read_bytes = 16384);
 
+  /// With kMemory: what the SSL object wrote goes to its socket, or what came on the socket to it.
+  void FlushClient() { Flush(client(), client_fd_); }
+  void FlushServer() { Flush(server(), server_fd_); }
+  void FillClient() { Fill(client(), client_fd_); }
+  void FillServer() { Fill(server(), server_fd_); }
+
   void FreeClient() { client_.reset(); }
   void FreeServer() { server_.reset(); }
   /// Closes the client's socket; the SSL object stays.
   void CloseClientSocket();
 
  private:
+  void Flush(SSL* ssl, int fd) const;
+  void Fill(SSL* ssl, int fd) const;
+
+  Binding binding_;
   SslContextPtr server_context_;
   SslContextPtr client_context_;
   SslPtr client_;

@@ -37,6 +37,11 @@ def comm_of(pid):
     return pathlib.Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").removesuffix("\n")
 
 
+def programs_directory():
+    """Where the programs of ours are."""
+    return _PROGRAMS
+
+
 def as_user(uid):
     """The words before a command that run it as another user, without privileges."""
     return ("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups")

@@ -109,7 +109,7 @@ TEST(DecoderTest, RefusesEveryTruncation) {
 
 TEST(DecoderTest, RefusesEveryFieldOutOfRange) {
   ExpectDataRefused("type", [](auto& wire) { wire.header.type = 0; });
-  ExpectDataRefused("type", [](auto& wire) { wire.header.type = 4; });
+  ExpectDataRefused("type", [](auto& wire) { wire.header.type = 5; });
   ExpectDataRefused("version", [](auto& wire) { wire.header.version = TLSCOPE_ABI_VERSION + 1; });
   ExpectDataRefused("size beyond", [](auto& wire) { ++wire.header.size; });
   ExpectDataRefused("chunk_len beyond", [](auto& wire) { --wire.header.size; });
@@ -124,7 +124,7 @@ TEST(DecoderTest, RefusesEveryFieldOutOfRange) {
   ExpectDataRefused("stream_offset", [](auto& wire) { wire.stream_offset = kMax - 6; });
   ExpectDataRefused("direction", [](auto& wire) { wire.direction = 2; });
   ExpectDataRefused("family", [](auto& wire) { wire.tuple.family = 1; });
-  ExpectDataRefused("provenance", [](auto& wire) { wire.tuple.provenance = 4; });
+  ExpectDataRefused("provenance", [](auto& wire) { wire.tuple.provenance = 5; });
   ExpectDataRefused("comm", [](auto& wire) { std::memset(wire.header.comm, 'x', 16); });
 }
 
@@ -197,6 +197,26 @@ TEST(DecoderTest, TakesConnectionAndEndRecords) {
   ASSERT_TRUE(end);
   EXPECT_EQ(std::get<SSLEndEvent>(*end).ssl, (SslId{1234, 0x7f00'0000'1000, 1}));
   EXPECT_THAT(std::get<SSLEndEvent>(*end).bytes, ::testing::ElementsAre(11, 22));
+}
+
+TEST(DecoderTest, TakesSocketRecordsAndRefusesThoseWithoutASocket) {
+  tlscope_ssl_socket wire = testing::MakeSslSocket(9);
+  const Result<Record> found = Decode(BytesOf(wire));
+  ASSERT_TRUE(found);
+  const auto& event = std::get<SSLSocketEvent>(*found);
+  EXPECT_EQ(event.ssl, (SslId{1234, 0x7f00'0000'1000, 1}));
+  EXPECT_EQ(event.socket, (SocketId{9, 1}));
+  EXPECT_EQ(event.provenance, Provenance::kMatched);
+  EXPECT_EQ(event.tuple.remote.port, 443);
+  EXPECT_EQ(event.fd, 6);
+  wire.sock = 0;
+  EXPECT_FALSE(Decode(BytesOf(wire)));
+  wire = testing::MakeSslSocket(9);
+  wire.tuple.provenance = TLSCOPE_SOCK_MATCHED + 1;
+  EXPECT_FALSE(Decode(BytesOf(wire)));
+  wire = testing::MakeSslSocket(9);
+  wire.header.size -= 1;
+  EXPECT_FALSE(Decode(BytesOf(wire)));
 }
 
 }  // namespace

@@ -88,4 +88,17 @@ inline tlscope_ssl_end MakeEnd(std::uint64_t read_bytes, std::uint64_t write_byt
   return wire;
 }
 
+inline tlscope_ssl_socket MakeSslSocket(std::uint64_t sock) {
+  tlscope_ssl_socket wire{};
+  wire.header = MakeHeader<tlscope_ssl_socket>(TLSCOPE_RECORD_SSL_SOCKET);
+  wire.ssl = 0x7f00'0000'1000;
+  wire.ssl_generation = 1;
+  wire.sock = sock;
+  wire.sock_generation = 1;
+  wire.tuple = Ipv4Tuple();
+  wire.tuple.provenance = TLSCOPE_SOCK_MATCHED;
+  wire.fd = 6;
+  return wire;
+}
+
 }  // namespace tlscope::testing

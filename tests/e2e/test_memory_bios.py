@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs that move TLS records to the socket themselves: every message has its own connection."""
+
+import collections
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+
+from deadlines import Deadline, LineReader
+from conversation import REQUEST, RESPONSE
+from programs_under_trace import PYTHON, programs_directory
+from text_format import READ, WRITE, Endpoint
+
+CONNECTIONS = 200
+ROUNDS = 3
+
+
+@contextlib.contextmanager
+def running(*command):
+    """A program, and what makes it do its work and tell of it."""
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    answers = LineReader(process.stdout.fileno())
+
+    def work():
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        return json.loads(answers.read_line(Deadline()))
+
+    try:
+        yield process, work
+    finally:
+        process.stdin.close()
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def check_peers(messages, connections):
+    """Each of `messages` is of the connection whose number it carries, seen from the right end."""
+    counts = collections.Counter()
+    for message in messages:
+        head = message.body.split(b"\r\n\r\n")[0]
+        if message.name == REQUEST:
+            target = head.split()[1]
+        else:
+            target = head.split(b"X-Target: ")[1].split(b"\r\n")[0]
+        number = int(target.split(b"/")[1])
+        client, server = (Endpoint(*end) for end in connections[number])
+        by_client = (message.name == REQUEST) == (message.uuid.data_type == WRITE)
+        expected = (client, server) if by_client else (server, client)
+        assert (message.src, message.dest) == expected, message.header
+        assert message.whole
+        counts[message.name, message.uuid.data_type] += 1
+    every = CONNECTIONS * ROUNDS
+    kinds = [(name, data_type) for name in (REQUEST, RESPONSE) for data_type in (READ, WRITE)]
+    assert counts == {kind: every for kind in kinds}
+
+
+def check_program(capture, arguments, credentials, *command):
+    """Runs a program that talks to itself, and checks all that was captured of it."""
+    sizes = (str(CONNECTIONS), str(ROUNDS))
+    files = (str(credentials.certificate), str(credentials.key))
+    with running(*command, *files, *sizes) as (process, work):
+        with capture("--pid", str(process.pid), *arguments) as agent:
+            connections = work()
+            every = 4 * CONNECTIONS * ROUNDS
+
+            def all_messages(messages):
+                return list(messages) if len(messages) >= every else None
+
+            messages = agent.wait_for(all_messages, f"{every} messages")
+            check_peers(messages, connections)
+            assert agent.stop().summary.lost_bytes == 0
+
+
+def test_asyncio_with_many_connections_on_one_thread(capture, credentials):
+    program = programs_directory() / "asyncio_pair.py"
+    check_program(capture, (), credentials, PYTHON, str(program))
+
+
+def test_node_with_many_connections_on_one_thread(capture, credentials):
+    node = shutil.which("node")
+    library = ("--libssl", os.path.realpath(node))
+    check_program(capture, library, credentials, node, str(programs_directory() / "https_pair.js"))
