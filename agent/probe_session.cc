@@ -46,6 +46,13 @@ Errc CodeFor(int error) {
   return error == EPERM || error == EACCES ? Errc::kPrivilege : Errc::kUnsupported;
 }
 
+// Each chunk that a kernel without bpf_loop may be asked for costs the verifier's time.
+std::uint32_t ChunksUnrolled(std::uint64_t max_payload) {
+  const std::uint64_t wanted = max_payload / TLSCOPE_CHUNK_MAX;
+  if (max_payload == 0 || wanted > TLSCOPE_CHUNKS_UNROLLED) return TLSCOPE_CHUNKS_UNROLLED;
+  return static_cast<std::uint32_t>(wanted);
+}
+
 Result<SkeletonPtr> OpenSkeleton(const ProbeOptions& options) {
   bpf_object_open_opts open_options{};
   open_options.sz = sizeof open_options;
@@ -53,6 +60,7 @@ Result<SkeletonPtr> OpenSkeleton(const ProbeOptions& options) {
   SkeletonPtr skeleton(tlscope_bpf__open_opts(&open_options));
   if (!skeleton) return Fail(Errc::kUnsupported, errno, "open the BPF programs");
   skeleton->rodata->max_payload = options.max_payload_bytes;
+  skeleton->rodata->max_chunks_unrolled = ChunksUnrolled(options.max_payload_bytes);
   skeleton->rodata->filter_by_pid = !options.pids.empty();
   skeleton->rodata->filter_by_uid = !options.uids.empty();
   skeleton->rodata->filter_by_comm = !options.comms.empty();
@@ -195,11 +203,18 @@ Result<std::unique_ptr<ProbeSession>> ProbeSession::Open(const ProbeOptions& opt
 
     std::unique_ptr<ProbeSession> session(new ProbeSession(std::move(*skeleton)));
     session->has_loop_ = has_loop;
+    session->has_nested_calls_ = nested_calls;
     session->attach_mode_ = options.attach_mode;
     if (!nested_calls)
       session->shortcomings_.emplace_back(
           "this kernel has no sock_send_length tracepoint (6.3 or newer): only connections set up "
           "with SSL_set_fd are shown with their addresses");
+    if (!has_loop && (options.max_payload_bytes == 0 ||
+                      options.max_payload_bytes > ProbeSession::kMaxCallBytesWithoutLoop))
+      session->shortcomings_.emplace_back(
+          "this kernel has no bpf_loop (5.17 or newer): of one SSL call 1 MiB is captured, the "
+          "rest "
+          "is counted as over --max-payload");
     if (auto result = FillFilters(*session->skeleton_, options); !result)
       return tl::make_unexpected(result.error());
     if (auto result = session->AttachSystemPrograms(); !result)

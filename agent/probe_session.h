@@ -54,6 +54,10 @@ using KernelCounters = std::array<tlscope_counter_row, TLSCOPE_COUNTERS>;
 /// with this object, and with the process however it ends. Not thread-safe, except as noted.
 class ProbeSession {
  public:
+  /// Captured of one call where `captures_any_size` does not hold.
+  static constexpr std::uint64_t kMaxCallBytesWithoutLoop =
+      std::uint64_t{TLSCOPE_CHUNKS_UNROLLED} * TLSCOPE_CHUNK_MAX;
+
   /// Loads the programs and attaches those that follow sockets and processes. kPrivilege or
   /// kUnsupported when the kernel refuses.
   static Result<std::unique_ptr<ProbeSession>> Open(const ProbeOptions& options);
@@ -74,6 +78,12 @@ class ProbeSession {
 
   Result<KernelCounters> ReadCounters() const;
 
+  /// Whether --max-payload is the only limit to what is captured of one call.
+  bool captures_any_size() const { return has_loop_; }
+
+  /// Whether the socket calls inside an SSL call are seen; else only SSL_set_fd names a socket.
+  bool finds_nested_sockets() const { return has_nested_calls_; }
+
   /// Features the kernel lacks, each in a line that says what is worse without it.
   const std::vector<std::string>& shortcomings() const { return shortcomings_; }
 
@@ -85,6 +95,7 @@ class ProbeSession {
   SkeletonPtr skeleton_;
   std::vector<LinkPtr> links_;
   bool has_loop_ = true;
+  bool has_nested_calls_ = true;
   AttachMode attach_mode_ = AttachMode::kAuto;
   std::vector<std::string> shortcomings_;
 };

@@ -18,7 +18,9 @@ static __always_inline void count(__u32 counter, __u64 bytes)
 	if (!row)
 		return;
 	__sync_fetch_and_add(&row->events, 1);
-	__sync_fetch_and_add(&row->bytes, bytes);
+	/* Adding a constant 0 would be compiled to an atomic or, which kernels before 5.12 lack. */
+	if (bytes)
+		__sync_fetch_and_add(&row->bytes, bytes);
 }
 
 #endif /* TLSCOPE_COUNTERS_BPF_H */

@@ -6,8 +6,11 @@
 /* Plaintext bytes captured of one call; 0: all of them. */
 const volatile __u64 max_payload = 1 << 20;
 
-/* Full chunks of one call where bpf_loop is missing (before 5.17): what the verifier can unroll. */
-#define MAX_CHUNKS_UNROLLED 64
+/*
+ * Full chunks of one call where bpf_loop is missing (before 5.17): the verifier walks through each.
+ * Userspace lowers it to what max_payload needs.
+ */
+const volatile __u32 max_chunks_unrolled = TLSCOPE_CHUNKS_UNROLLED;
 /* The most bpf_loop does: BPF_MAX_LOOPS of kernel/bpf/bpf_iter.c, 128 GiB of payload. */
 #define MAX_CHUNKS (1 << 23)
 
@@ -87,7 +90,7 @@ static __always_inline void emit_payload(struct emission *emission, const int us
 		if (len >= TLSCOPE_CHUNK_MAX)
 			bpf_loop(MAX_CHUNKS, emit_full_chunk, emission, 0);
 	} else {
-		for (__u32 i = 0; i < MAX_CHUNKS_UNROLLED; i++)
+		for (__u32 i = 0; i < max_chunks_unrolled; i++)
 			if (emit_full_chunk(i, emission))
 				break;
 	}

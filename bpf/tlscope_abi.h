@@ -24,6 +24,9 @@
 /* Payload bytes a record can carry at most: one full TLS record's plaintext (RFC 8446 5.1). */
 #define TLSCOPE_CHUNK_MAX 16384
 
+/* Full records one call can become on kernels without bpf_loop (before 5.17). */
+#define TLSCOPE_CHUNKS_UNROLLED 64
+
 /* AF_INET and AF_INET6 of the kernel's socket.h, the values of tlscope_tuple.family. */
 #define TLSCOPE_AF_INET 2
 #define TLSCOPE_AF_INET6 10
