@@ -15,6 +15,8 @@ constexpr std::uint32_t kMaxSettingsBytes = 6 * 32;
 constexpr std::uint32_t kMaxErrorCode = 0xd;
 constexpr std::uint32_t kMaxWindow = 0x7fffffff;
 constexpr std::size_t kFewFields = 3;
+// A block of more fields is not looked through: it costs time, and the next frames tell as well.
+constexpr std::size_t kManyFields = 256;
 // Static entries up to here are pseudo-fields (RFC 7541 appendix A).
 constexpr std::uint32_t kLastPseudoEntry = 14;
 // More entries than a table of 64 KiB can hold.
@@ -29,33 +31,45 @@ std::uint32_t ReadUint16(std::string_view bytes, std::size_t at) {
   return ReadUint32(bytes, at) >> 16U;
 }
 
+enum class SettingCheck : std::uint8_t { kKnown, kUnknown, kWrong };
+
+SettingCheck Known(bool allowed) { return allowed ? SettingCheck::kKnown : SettingCheck::kWrong; }
+
 // RFC 9113 6.5.2, RFC 8441 3, RFC 9218 2.1.
-bool IsSetting(std::uint32_t id, std::uint32_t value, bool of_server) {
+SettingCheck CheckSetting(std::uint32_t id, std::uint32_t value, bool of_server) {
   switch (id) {
+    case 0:
+      return SettingCheck::kWrong;
     case 1:
     case 3:
     case 6:
-      return true;
+      return SettingCheck::kKnown;
     case 2:
-      return value == 0 || (value == 1 && !of_server);
+      return Known(value == 0 || (value == 1 && !of_server));
     case 4:
-      return value <= kMaxWindow;
+      return Known(value <= kMaxWindow);
     case 5:
-      return value >= kDefaultMaxFrameBytes && value < 1U << 24U;
+      return Known(value >= kDefaultMaxFrameBytes && value < 1U << 24U);
     case 8:
     case 9:
-      return value <= 1;
+      return Known(value <= 1);
     default:
-      return IsGreased(id) || id >= kFirstExperiment;
+      // RFC 9113 5.5: extensions may add settings, and what is not known is to be ignored.
+      return IsGreased(id) || id >= kFirstExperiment ? SettingCheck::kKnown
+                                                     : SettingCheck::kUnknown;
   }
 }
 
-// As many settings as have come.
-bool AreSettings(std::string_view payload, bool of_server) {
+// As many settings as have come of `length` bytes. Some of them are known if there are any.
+bool AreSettings(std::string_view payload, std::uint32_t length, bool of_server) {
+  bool any_known = length == 0;
   for (std::size_t at = 0; at + 6 <= payload.size(); at += 6) {
-    if (!IsSetting(ReadUint16(payload, at), ReadUint32(payload, at + 2), of_server)) return false;
+    const SettingCheck check =
+        CheckSetting(ReadUint16(payload, at), ReadUint32(payload, at + 2), of_server);
+    if (check == SettingCheck::kWrong) return false;
+    if (check == SettingCheck::kKnown) any_known = true;
   }
-  return true;
+  return any_known || payload.size() < length;
 }
 
 // The flags a type defines; every other bit is given.
@@ -80,7 +94,8 @@ std::uint8_t DefinedFlags(FrameType type) {
 bool IsBelievable(const FrameHeader& frame, std::string_view header) {
   const bool reserved_bit = (static_cast<unsigned char>(header[5]) & 0x80U) != 0;
   if (reserved_bit || FrameTypeName(frame.type).empty()) return false;
-  if (frame.length > kDefaultMaxFrameBytes) return false;
+  const bool settings = frame.type == FrameType::kSettings;
+  if (frame.length > (settings ? kMaxSettingsBytes : kDefaultMaxFrameBytes)) return false;
   if ((frame.flags & ~DefinedFlags(frame.type)) != 0) return false;
   const bool needs_content =
       frame.type == FrameType::kHeaders || (frame.type == FrameType::kData && frame.flags == 0);
@@ -127,7 +142,7 @@ bool IsPayloadBelievable(const FrameHeader& frame, std::string_view payload) {
     case FrameType::kRstStream:
       return payload.size() < 4 || ReadUint32(payload, 0) <= kMaxErrorCode;
     case FrameType::kSettings:
-      return AreSettings(payload, false);
+      return AreSettings(payload, frame.length, false);
     case FrameType::kGoAway:
       return payload.size() < 8 || ReadUint32(payload, 4) <= kMaxErrorCode;
     case FrameType::kWindowUpdate:
@@ -135,6 +150,12 @@ bool IsPayloadBelievable(const FrameHeader& frame, std::string_view payload) {
     default:
       return true;
   }
+}
+
+// What IsPayloadBelievable can say more of with each byte.
+bool HasFixedPayload(FrameType type) {
+  return type == FrameType::kRstStream || type == FrameType::kSettings ||
+         type == FrameType::kGoAway || type == FrameType::kWindowUpdate;
 }
 
 bool IsName(std::string_view name) {
@@ -166,7 +187,7 @@ bool IsHeaderBlock(std::string_view block) {
       continue;
     }
     if (!IsFieldBelievable(field) || (fields == 0 && !IsPseudo(field))) return false;
-    ++fields;
+    if (++fields > kManyFields) return false;
   }
   return fields >= kFewFields;
 }
@@ -203,23 +224,23 @@ Detection DetectServer(std::string_view bytes) {
   if (!MayBeginFrame(bytes)) return Detection::kNoMatch;
   if (bytes.size() < kFrameHeaderBytes) return Detection::kNeedMore;
   const FrameHeader frame = ReadFrameHeader(bytes);
-  if (frame.type != FrameType::kSettings || frame.flags != 0 || !IsBelievable(frame, bytes) ||
-      frame.length > kMaxSettingsBytes) {
+  if (frame.type != FrameType::kSettings || frame.flags != 0 || !IsBelievable(frame, bytes)) {
     return Detection::kNoMatch;
   }
   const std::string_view payload = bytes.substr(kFrameHeaderBytes, frame.length);
-  if (!AreSettings(payload, true)) return Detection::kNoMatch;
+  if (!AreSettings(payload, frame.length, true)) return Detection::kNoMatch;
   return payload.size() == frame.length ? Detection::kMatch : Detection::kNeedMore;
 }
 
 FrameRun FindRun(std::string_view bytes) {
   constexpr FrameRun kNone{Detection::kNoMatch, 0};
+  const FrameRun one_more{Detection::kNeedMore, bytes.size() + 1};
   unsigned bits = 0;
   std::size_t at = 0;
   FrameHeader last;
   while (MayBeginFrame(bytes.substr(at))) {
     const std::string_view rest = bytes.substr(at);
-    if (rest.size() < kFrameHeaderBytes) return {Detection::kNeedMore, 0};
+    if (rest.size() < kFrameHeaderBytes) return one_more;
     const FrameHeader frame = ReadFrameHeader(rest);
     if (!IsBelievable(frame, rest) || !Follows(frame, last)) return kNone;
     const std::string_view payload = rest.substr(kFrameHeaderBytes, frame.length);
@@ -230,7 +251,7 @@ FrameRun FindRun(std::string_view bytes) {
     if (whole || is_data) bits += GivenBits(frame, last.stream_id);
     at += kFrameHeaderBytes + (is_data && bits >= kEnoughBits ? 0 : frame.length);
     if (bits >= kEnoughBits) return {Detection::kMatch, at};
-    if (!whole) return {Detection::kNeedMore, 0};
+    if (!whole) return HasFixedPayload(frame.type) ? one_more : FrameRun{Detection::kNeedMore, at};
     if (IsHeadersFrame(frame, payload)) return {Detection::kMatch, at};
     last = frame;
   }

@@ -22,10 +22,11 @@ Detection DetectServer(std::string_view bytes);
 /// with a pseudo-field first. Chance of a match in random bytes: below 2^-34.
 Detection DetectRun(std::string_view bytes);
 
-/// The same, and after how many of the bytes it was a match.
+/// The same, and a number of bytes: of kMatch how many made it one, of kNeedMore how many may tell
+/// more; less will not.
 struct FrameRun {
   Detection detection;
-  std::size_t decided_at;
+  std::size_t bytes;
 };
 FrameRun FindRun(std::string_view bytes);
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "parsers/http2/detect.h"
 #include "parsers/http2/frame_text.h"
 
 namespace tlscope::http2 {
@@ -14,8 +13,6 @@ namespace {
 constexpr std::size_t kMaxControlBytes = 128;
 // An idle direction keeps no larger buffer for header lists than this.
 constexpr std::size_t kIdleListBytes = 4096;
-// A run of frames that is not believed within these bytes is none.
-constexpr std::size_t kMaxSearchBytes = 64U << 10;
 
 Sender SenderOf(Start start) {
   if (start == Start::kLate) return Sender::kUnknown;
@@ -28,15 +25,13 @@ Http2Parser::Http2Parser(Start start, ParserContext& context, MessageHandler& ha
     : start_(start),
       context_(context),
       handler_(handler),
+      search_(context.budget),
       hpack_(context.budget),
       assembler_(SenderOf(start), context, handler) {
   Begin();
 }
 
-Http2Parser::~Http2Parser() {
-  ReleaseHeld();
-  context_.budget.Give(list_taken_);
-}
+Http2Parser::~Http2Parser() { context_.budget.Give(list_taken_); }
 
 void Http2Parser::Begin() {
   if (start_ == Start::kOfClient) preface_left_ = kPreface.size();
@@ -47,7 +42,8 @@ void Http2Parser::Begin() {
 
 std::size_t Http2Parser::held_bytes() const {
   const std::uint64_t skipped = skipped_ ? skipped_->held_bytes() : 0;
-  return held_.size() + list_taken_ + skipped + hpack_.held_bytes() + assembler_.held_bytes();
+  return search_.held_bytes() + list_taken_ + skipped + hpack_.held_bytes() +
+         assembler_.held_bytes();
 }
 
 ParseStatus Http2Parser::Feed(std::string_view bytes, std::uint64_t ktime_ns) {
@@ -223,9 +219,7 @@ ParseStatus Http2Parser::Gap(std::uint64_t bytes, std::uint64_t ktime_ns) {
     reader_.Reset();
   }
   hpack_.Lose();
-  const std::string held = held_;
-  ReleaseHeld();
-  Skip(held);
+  Skip(search_.Take());
   if (skipped_ && !skipped_->empty()) skipped_->AddGap(bytes);
   EmitSkipped();
   SettleList();
@@ -261,56 +255,13 @@ void Http2Parser::LoseFraming() {
   searching_ = true;
 }
 
-// Of all places where a run of frames begins, the one that could be told after the fewest bytes: so
-// that bytes which look like the header of a long frame do not hide what follows, and so that the
-// split of the calls makes no difference.
-Http2Parser::Found Http2Parser::FindFrames(std::string_view bytes) {
-  Found found{bytes.size(), bytes.size()};
-  std::size_t decided_at = bytes.size() + 1;
-  for (std::size_t at = 0; at < bytes.size() && at < decided_at; ++at) {
-    // A frame's length begins with a zero (see DetectRun).
-    if (bytes[at] != 0) continue;
-    const FrameRun run = FindRun(bytes.substr(at));
-    if (run.detection == Detection::kMatch && at + run.decided_at < decided_at) {
-      decided_at = at + run.decided_at;
-      found.match = at;
-    }
-    const bool recent = bytes.size() - at <= kMaxSearchBytes;
-    if (run.detection == Detection::kNeedMore && recent && found.perhaps == bytes.size()) {
-      found.perhaps = at;
-    }
-  }
-  return found;
-}
-
 void Http2Parser::Search(std::string_view bytes) {
-  const std::string joined = std::string(held_).append(bytes);
-  ReleaseHeld();
-  const std::string_view all = joined;
-  const Found found = FindFrames(all);
-  if (found.match == all.size()) {
-    Skip(all.substr(0, found.perhaps));
-    Hold(all.substr(found.perhaps));
-    return;
-  }
-  Skip(all.substr(0, found.match));
+  const FrameSearch::Result result = search_.Feed(bytes);
+  Skip(result.skipped);
+  if (!result.found) return;
   EmitSkipped();
   searching_ = false;
-  Run(all.substr(found.match));
-}
-
-void Http2Parser::Hold(std::string_view bytes) {
-  if (bytes.empty()) return;
-  if (context_.budget.Take(bytes.size())) {
-    held_ = bytes;
-  } else {
-    Skip(bytes);
-  }
-}
-
-void Http2Parser::ReleaseHeld() {
-  context_.budget.Give(held_.size());
-  std::string().swap(held_);
+  Run(result.frames);
 }
 
 void Http2Parser::Skip(std::string_view bytes) {
@@ -347,9 +298,7 @@ void Http2Parser::Finish(StreamEnd /*end*/) {
   assembler_.SetTime(frame_ktime_ns_, now_ns_);
   BreakBlock();
   Skip(reader_.TakeHeader());
-  const std::string held = held_;
-  ReleaseHeld();
-  Skip(held);
+  Skip(search_.Take());
   if (skipped_) skipped_->message().complete = false;
   EmitSkipped();
   assembler_.Finish();
@@ -359,7 +308,7 @@ void Http2Parser::Finish(StreamEnd /*end*/) {
 }
 
 void Http2Parser::Reset() {
-  ReleaseHeld();
+  search_.Take();
   hpack_.Reset();
   assembler_.Reset();
   reader_.Reset();

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "parsers/http2/frame_reader.h"
+#include "parsers/http2/frame_search.h"
 #include "parsers/http2/header_list.h"
 #include "parsers/http2/hpack_decoder.h"
 #include "parsers/http2/message_assembler.h"
@@ -82,15 +83,7 @@ class Http2Parser final : public StreamParser {
 
   void JumpInFrame(std::uint64_t bytes);
   void LoseFraming();
-  /// Where frames begin, and where they may begin; the number of bytes when nowhere.
-  struct Found {
-    std::size_t match;
-    std::size_t perhaps;
-  };
-  static Found FindFrames(std::string_view bytes);
   void Search(std::string_view bytes);
-  void Hold(std::string_view bytes);
-  void ReleaseHeld();
   void Skip(std::string_view bytes);
   void EmitSkipped();
   void SettleList();
@@ -101,6 +94,7 @@ class Http2Parser final : public StreamParser {
 
   std::size_t preface_left_ = 0;
   bool searching_ = false;  ///< for the next frame
+  FrameSearch search_;
   FrameReader reader_;
   HpackDecoder hpack_;
   HeaderList list_;
@@ -109,7 +103,6 @@ class Http2Parser final : public StreamParser {
   std::string control_;        ///< payload of a frame that is no stream's, its first bytes
   bool control_lost_ = false;  ///< some of it was lost
 
-  std::string held_;  ///< while searching: what may yet be frames; in the budget
   std::uint64_t list_taken_ = 0;
   std::unique_ptr<MessageBuilder> skipped_;  ///< bytes of no frame; made when needed
   std::uint64_t now_ns_ = 0;

@@ -18,6 +18,9 @@ TEST(Http2DetectTest, KnowsAServerByItsSettings) {
   EXPECT_EQ(DetectServer(Settings(Setting(2, 1))), Detection::kNoMatch);
   EXPECT_EQ(DetectServer(Settings(Setting(5, 100))), Detection::kNoMatch);
   EXPECT_EQ(DetectServer(Settings(Setting(0x77, 1))), Detection::kNoMatch);
+  // Envoy's ENABLE_METADATA: what is not known does no harm next to what is.
+  EXPECT_EQ(DetectServer(Settings(Setting(0x4d44, 1) + Setting(3, 100))), Detection::kMatch);
+  EXPECT_EQ(DetectServer(Settings(Setting(3, 100) + Setting(0, 1))), Detection::kNoMatch);
   EXPECT_EQ(DetectServer(Frame(FrameType::kSettings, 0, 1)), Detection::kNoMatch);
 }
 
@@ -68,7 +71,8 @@ TEST(Http2DetectTest, NeverTakesADecisionBack) {
   std::string late = Data(3, std::string(50, 'x'), kFlagEndStream);
   late += Headers(5, encoder.Block(kGet), kFlagEndStream) + Data(7, "y") + Data(7, "z");
   for (const std::string& bytes :
-       {late, std::string(kPreface) + Settings(), Settings(Setting(3, 1)) + late,
+       {late, std::string(kPreface) + Settings(), Settings(Setting(0x4d44, 1) + Setting(3, 1)),
+        Settings(Setting(0x4d44, 1)), Settings(Setting(3, 1)) + late,
         Frame(FrameType::kWindowUpdate, 0, 0, Uint32(9)) + late,
         Data(1, "", kFlagEndStream) + "x"}) {
     for (const auto detect : {&DetectClient, &DetectServer, &DetectRun}) {
