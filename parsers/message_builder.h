@@ -100,6 +100,7 @@ class MessageBuilder {
   void Unkeep(std::uint64_t bytes);
   void EmitPart(std::size_t body_bytes);
   void LetGo();
+  void Renew();
 
   const ParserLimits& limits_;
   ByteBudget& budget_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 namespace tlscope::http2 {
 namespace {
@@ -13,25 +14,35 @@ constexpr std::string_view kBroken = "<the rest of the header block cannot be de
 constexpr std::size_t kMaxNeverIndexedBytes = 1024;
 constexpr std::size_t kFirstBytes = 1024;
 
-constexpr std::uint64_t kEveryByte = 0x0101010101010101;
+// Of 16 or 8 bytes at once: which are below 0x20. GCC and Clang have such types on every machine.
+using Bytes16 [[gnu::vector_size(16)]] = unsigned char;
+using Words16 [[gnu::vector_size(16)]] = std::uint64_t;
+using Bytes8 [[gnu::vector_size(8)]] = unsigned char;
 
-// The high bit of each byte below 0x20, and perhaps of one after such a byte.
-std::uint64_t ControlBits(const char* at) {
-  std::uint64_t word = 0;
-  std::memcpy(&word, at, sizeof word);
-  return (word - ' ' * kEveryByte) & ~word & (0x80 * kEveryByte);
+std::uint64_t ControlsIn16(const char* at) {
+  Bytes16 bytes;
+  std::memcpy(&bytes, at, sizeof bytes);
+  const auto words = reinterpret_cast<Words16>(bytes < ' ');
+  return words[0] | words[1];
 }
 
-// Eight bytes at a time: lines are short, and this is most of what they cost.
+std::uint64_t ControlsIn8(const char* at) {
+  Bytes8 bytes;
+  std::memcpy(&bytes, at, sizeof bytes);
+  return reinterpret_cast<std::uint64_t>(bytes < ' ');
+}
+
+// Lines are short, and this is most of what they cost.
 bool HasControl(const char* at, std::size_t size) {
   std::uint64_t found = 0;
-  if (size < sizeof found) {
+  if (size < 8) {
     for (; size != 0; --size) found |= static_cast<unsigned char>(*at++) < ' ' ? 1U : 0U;
     return found != 0;
   }
-  const char* const last = at + size - sizeof found;
-  for (; at < last; at += sizeof found) found |= ControlBits(at);
-  return (found | ControlBits(last)) != 0;
+  if (size < 16) return (ControlsIn8(at) | ControlsIn8(at + size - 8)) != 0;
+  const char* const last = at + size - 16;
+  for (; at < last; at += 16) found |= ControlsIn16(at);
+  return (found | ControlsIn16(last)) != 0;
 }
 
 bool HasControl(std::string_view text) { return HasControl(text.data(), text.size()); }
@@ -72,20 +83,23 @@ void HeaderList::Begin(std::uint64_t limit) {
   never_indexed_.clear();
   status_ = 0;
   content_length_ = 0;
+  pending_value_ = Span();
   method_ = path_ = authority_ = protocol_ = content_type_ = content_encoding_ = grpc_encoding_ =
       Span();
 }
 
-char* HeaderList::Grow(std::size_t bytes) {
-  if (text_.size() - size_ < bytes) {
-    text_.resize(std::max({size_ + bytes, 2 * text_.size(), kFirstBytes}));
-  }
+void HeaderList::Enlarge(std::size_t bytes) {
+  text_.resize(std::max({size_ + bytes, 2 * text_.size(), kFirstBytes}));
+}
+
+inline char* HeaderList::Grow(std::size_t bytes) {
+  if (text_.size() - size_ < bytes) Enlarge(bytes);
   char* place = text_.data() + size_;
   size_ += bytes;
   return place;
 }
 
-HeaderList::Span HeaderList::AppendLine(std::string_view name, std::string_view value) {
+inline HeaderList::Span HeaderList::AppendLine(std::string_view name, std::string_view value) {
   const std::size_t bytes = name.size() + value.size() + 4;
   if (cut_bytes_ != 0 || bytes > limit_ - std::min<std::uint64_t>(limit_, size_)) {
     // Not even looked at: a byte of a block can stand for a field of 64 KiB.
@@ -104,18 +118,37 @@ HeaderList::Span HeaderList::AppendLine(std::string_view name, std::string_view 
   return {size_ - kLineEnd.size() - value.size(), value.size()};
 }
 
+// A line is looked at when the next one comes: reading what was just written stalls.
 void HeaderList::Add(std::string_view name, std::string_view value, bool never_indexed) {
+  Settle();
   const std::size_t begin = size_;
-  Span span = AppendLine(name, value);
-  if (size_ != begin && HasControl(text_.data() + begin, size_ - begin - kLineEnd.size())) {
-    size_ = begin;
-    span = AppendLine(Escaped(name), Escaped(value));
+  const Span span = AppendLine(name, value);
+  if (size_ != begin) {
+    pending_name_ = {begin, name.size()};
+    pending_value_ = span;
+  } else {
+    Note(name, value, span);
   }
-  Note(name, value, span);
   if (never_indexed) NoteNeverIndexed(name);
 }
 
+void HeaderList::Settle() {
+  if (pending_value_.begin == 0) return;
+  Span span = std::exchange(pending_value_, Span());
+  const std::size_t begin = pending_name_.begin;
+  if (!HasControl(text_.data() + begin, size_ - begin - kLineEnd.size())) {
+    Note(Of(pending_name_), Of(span), span);
+    return;
+  }
+  const std::string name(Of(pending_name_));
+  const std::string value(Of(span));
+  size_ = begin;
+  span = AppendLine(Escaped(name), Escaped(value));
+  Note(name, value, span);
+}
+
 void HeaderList::AddUnknown(std::uint64_t index) {
+  Settle();
   first_ = false;
   std::string line("<unknown:");
   line.append(std::to_string(index)).append(">\r\n");
@@ -127,11 +160,13 @@ void HeaderList::AddUnknown(std::uint64_t index) {
 }
 
 void HeaderList::Break() {
+  Settle();
   if (!broken_) std::memcpy(Grow(kBroken.size()), kBroken.data(), kBroken.size());
   broken_ = true;
 }
 
 void HeaderList::End() {
+  Settle();
   if (cut_bytes_ != 0) AppendCut();
   std::memcpy(Grow(kLineEnd.size()), kLineEnd.data(), kLineEnd.size());
   size_ -= kLineEnd.size();
@@ -143,7 +178,7 @@ void HeaderList::AppendCut() {
   std::memcpy(Grow(line.size()), line.data(), line.size());
 }
 
-void HeaderList::Note(std::string_view name, std::string_view value, Span span) {
+void HeaderList::Note(std::string_view name, std::string_view value, const Span& span) {
   if (!name.empty() && name.front() == ':') {
     NotePseudo(name, value, span);
   } else if (first_ && !name.starts_with('<')) {
@@ -168,7 +203,7 @@ void HeaderList::Note(std::string_view name, std::string_view value, Span span) 
   }
 }
 
-void HeaderList::NotePseudo(std::string_view name, std::string_view value, Span span) {
+void HeaderList::NotePseudo(std::string_view name, std::string_view value, const Span& span) {
   if (name == ":status") {
     status_ = Number<std::uint16_t>(value);
     kind_ = Kind::kResponse;

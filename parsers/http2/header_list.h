@@ -71,9 +71,11 @@ class HeaderList {
 
   std::string_view Of(Span span) const { return {text_.data() + span.begin, span.size}; }
   char* Grow(std::size_t bytes);
+  void Enlarge(std::size_t bytes);
   Span AppendLine(std::string_view name, std::string_view value);
-  void Note(std::string_view name, std::string_view value, Span span);
-  void NotePseudo(std::string_view name, std::string_view value, Span span);
+  void Settle();
+  void Note(std::string_view name, std::string_view value, const Span& span);
+  void NotePseudo(std::string_view name, std::string_view value, const Span& span);
   void AppendCut();
   void NoteNeverIndexed(std::string_view name);
 
@@ -84,6 +86,8 @@ class HeaderList {
   bool broken_ = false;
   bool first_ = true;
   Kind kind_ = Kind::kUnknown;
+  Span pending_name_;
+  Span pending_value_;  ///< of the last line, if it was not looked at yet; else begins at 0
   std::string never_indexed_;
   std::uint16_t status_ = 0;
   std::uint64_t content_length_ = 0;

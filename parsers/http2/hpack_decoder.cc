@@ -22,6 +22,9 @@ std::string_view View(const std::uint8_t* bytes, std::size_t size) {
   return {reinterpret_cast<const char*>(bytes), size};
 }
 
+// RFC 7541 6.3.
+bool IsSizeUpdate(char first) { return (static_cast<unsigned char>(first) & 0xe0U) == 0x20U; }
+
 char FirstByte(HpackField::Kind kind) {
   if (kind == HpackField::Kind::kIncremental) return '\x40';
   return kind == HpackField::Kind::kNever ? '\x10' : '\0';
@@ -38,6 +41,8 @@ void HpackDecoder::Reset() {
   if (inflater_ != nullptr) nghttp2_hd_inflate_del(std::exchange(inflater_, nullptr));
   DropCarry();
   partial_ = false;
+  in_block_ = false;
+  at_field_ = true;
 }
 
 void* HpackDecoder::Allocate(std::size_t size, void* memory) {
@@ -99,7 +104,10 @@ bool HpackDecoder::MakeRoom() {
 }
 
 bool HpackDecoder::Feed(std::string_view fragment, bool last, HeaderList& out) {
-  if (Open() && (partial_ ? FeedFields(fragment, last, out) : FeedWhole(fragment, last, out))) {
+  if (!std::exchange(in_block_, !last)) {
+    by_field_ = partial_ || (!fragment.empty() && IsSizeUpdate(fragment.front()));
+  }
+  if (Open() && (by_field_ ? FeedFields(fragment, last, out) : FeedWhole(fragment, last, out))) {
     return true;
   }
   Lose();
@@ -115,12 +123,17 @@ bool HpackDecoder::Inflate(std::string_view bytes, bool last, HeaderList& out) {
   const auto* at = reinterpret_cast<const std::uint8_t*>(bytes.data());
   const auto* const end = at + bytes.size();
   for (;;) {
+    if (at_field_) {
+      at = TakeEntries(at, end, out);
+      if (at == end && !last) return true;
+    }
     nghttp2_nv field;
     int flags = 0;
     const auto left = static_cast<std::size_t>(end - at);
     const ssize_t used = nghttp2_hd_inflate_hd2(inflater_, &field, &flags, at, left, last ? 1 : 0);
     if (used < 0) return false;
     at += used;
+    at_field_ = (flags & NGHTTP2_HD_INFLATE_EMIT) != 0 || (at_field_ && left == 0);
     if ((flags & NGHTTP2_HD_INFLATE_EMIT) != 0) {
       out.Add(View(field.name, field.namelen), View(field.value, field.valuelen),
               (field.flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0);
@@ -130,9 +143,24 @@ bool HpackDecoder::Inflate(std::string_view bytes, bool last, HeaderList& out) {
   }
 }
 
+// Most fields are one byte that names an entry: faster looked up than inflated. Returns where
+// another begins.
+const std::uint8_t* HpackDecoder::TakeEntries(const std::uint8_t* at, const std::uint8_t* end,
+                                              HeaderList& out) const {
+  // RFC 7541 6.1: a bit, and an index that goes on in more bytes if all of its bits are set.
+  for (; at != end && *at > 0x80U && *at < 0xffU; ++at) {
+    const nghttp2_nv* entry = nghttp2_hd_inflate_get_table_entry(inflater_, *at & 0x7fU);
+    if (entry == nullptr) return at;
+    out.Add(View(entry->name, entry->namelen), View(entry->value, entry->valuelen), false);
+  }
+  return at;
+}
+
 bool HpackDecoder::FeedWhole(std::string_view bytes, bool last, HeaderList& out) {
   if (!Inflate(bytes, last, out)) return false;
-  return !last || nghttp2_hd_inflate_end_headers(inflater_) == 0;
+  if (!last) return true;
+  at_field_ = true;
+  return nghttp2_hd_inflate_end_headers(inflater_) == 0;
 }
 
 bool HpackDecoder::FeedFields(std::string_view fragment, bool last, HeaderList& out) {
@@ -178,8 +206,14 @@ std::size_t HpackDecoder::TakeFields(std::string_view bytes, HeaderList& out, Fi
 }
 
 bool HpackDecoder::FeedField(std::string_view bytes, const HpackField& field, HeaderList& out) {
-  if (field.kind == HpackField::Kind::kSizeUpdate) return true;
-  if (field.index <= nghttp2_hd_inflate_get_num_table_entries(inflater_)) {
+  if (field.kind == HpackField::Kind::kSizeUpdate) {
+    if (partial_) return true;
+    if (field.index > kMaxTableBytes) {
+      partial_ = true;
+      return MakeRoom();
+    }
+  }
+  if (!partial_ || field.index <= nghttp2_hd_inflate_get_num_table_entries(inflater_)) {
     return Inflate(bytes, false, out);
   }
   if (field.kind == HpackField::Kind::kIndexed) {

@@ -22,7 +22,8 @@ namespace tlscope::http2 {
 /// receiver's SETTINGS: what the encoder makes of them it says in the block itself (RFC 7541 4.2).
 ///
 /// A table is *partial* after Lose(), which is for a connection joined late and for lost blocks:
-/// entries made before are unknown, and nothing says how many there are. An index counts from the
+/// entries made before are unknown, and nothing says how many there are. So is one that the encoder
+/// makes larger than kMaxTableBytes: what no longer fits is unknown. An index counts from the
 /// newest entry, so one that reaches no further than the entries made since is exact whatever lies
 /// behind. Eviction cannot spoil that: it takes the oldest first, so an entry that the encoder has
 /// evicted is one it cannot name, and keeping it too long here does no harm. The sizes of what is
@@ -76,12 +77,17 @@ class HpackDecoder {
   bool Keep(std::string_view bytes);
   void DropCarry();
   bool Inflate(std::string_view bytes, bool last, HeaderList& out);
+  const std::uint8_t* TakeEntries(const std::uint8_t* at, const std::uint8_t* end,
+                                  HeaderList& out) const;
 
   Memory memory_;
   nghttp2_mem hooks_;
   nghttp2_hd_inflater* inflater_ = nullptr;
   bool partial_ = false;
-  std::string carry_;  ///< of a partial table: a field that is not whole yet
+  bool in_block_ = false;  ///< its first byte has come and its last has not
+  bool by_field_ = false;  ///< of the block: its fields go to the inflater one at a time
+  bool at_field_ = true;   ///< the inflater is where a field may begin
+  std::string carry_;      ///< of a block by field: a field that is not whole yet
 };
 
 }  // namespace tlscope::http2

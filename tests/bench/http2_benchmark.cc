@@ -100,6 +100,24 @@ void InflateOnly(benchmark::State& state, Fields (*fields)(int)) {
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(blocks.size()));
 }
 
+/// The same blocks through our decoder into header lists as text.
+void Decode(benchmark::State& state, Fields (*fields)(int)) {
+  const std::vector<std::string> blocks = Blocks(fields);
+  ByteBudget budget(std::numeric_limits<std::uint64_t>::max());
+  http2::HeaderList list;
+  for (auto iteration : state) {
+    (void)iteration;
+    http2::HpackDecoder decoder(budget);
+    for (const std::string& block : blocks) {
+      list.Begin(ParserLimits{}.head_bytes);
+      if (!decoder.Feed(block, true, list)) return state.SkipWithError("cannot decode");
+      list.End();
+      benchmark::DoNotOptimize(list.head().data());
+    }
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(blocks.size()));
+}
+
 void Parse(benchmark::State& state, Fields (*fields)(int), http2::Start start) {
   const std::vector<std::string> blocks = Blocks(fields);
   std::vector<std::string> frames;
@@ -146,9 +164,11 @@ void ParseBodies(benchmark::State& state) {
 }
 
 BENCHMARK_CAPTURE(InflateOnly, requests, &RequestFields);
+BENCHMARK_CAPTURE(Decode, requests, &RequestFields);
 BENCHMARK_CAPTURE(Parse, requests, &RequestFields, http2::Start::kOfClient);
 BENCHMARK_CAPTURE(Parse, requests_joined_late, &RequestFields, http2::Start::kLate);
 BENCHMARK_CAPTURE(InflateOnly, responses, &ResponseFields);
+BENCHMARK_CAPTURE(Decode, responses, &ResponseFields);
 BENCHMARK_CAPTURE(Parse, responses, &ResponseFields, http2::Start::kOfServer);
 BENCHMARK(ParseBodies)->Arg(1000)->Arg(100 << 10)->Arg(1 << 20);
 

@@ -164,6 +164,48 @@ TEST_F(HpackDecoderTest, FollowsEverySizeOfTableThatTheEncoderAnnounces) {
   }
 }
 
+// Whatever the receiver allowed: of a table larger than is kept the newest entries are exact.
+TEST_F(HpackDecoderTest, FollowsATableLargerThanItKeeps) {
+  constexpr std::size_t kLarge = std::size_t{4} * HpackDecoder::kMaxTableBytes;
+  for (const bool bytewise : {false, true}) {
+    Encoder encoder(kLarge);
+    encoder.ResizeTable(kLarge);
+    HpackDecoder decoder(budget_);
+    const auto fields = [](int i) {
+      return Fields{{"x-" + std::to_string(i), std::string(1000, 'v')}};
+    };
+    for (int i = 0; i < 200; ++i) {
+      const std::string block = encoder.Block(fields(i));
+      list_.Begin(256U << 10);
+      const std::size_t grain = bytewise ? 1 : block.size();
+      for (std::size_t at = 0; at < block.size(); at += grain) {
+        const bool last = at + grain >= block.size();
+        ASSERT_TRUE(decoder.Feed(std::string_view(block).substr(at, grain), last, list_)) << i;
+      }
+      list_.End();
+      ASSERT_EQ(list_.text(), Lines(fields(i)));
+    }
+    EXPECT_TRUE(decoder.partial());
+    EXPECT_EQ(Decode(decoder, encoder.Block(fields(190))), Lines(fields(190)));
+    EXPECT_EQ(Decode(decoder, encoder.Block(fields(20))), "<unknown:241>\r\n");
+    EXPECT_LE(decoder.held_bytes(), 256U << 10);
+  }
+}
+
+TEST_F(HpackDecoderTest, ASizeUpdateIsFollowedInEverySplit) {
+  // To 0, back to 4096, then an entry is made, named, and named again.
+  const std::string block = FromHex("203fe11f4001780179be");
+  for (std::size_t cut = 0; cut <= block.size(); ++cut) {
+    HpackDecoder decoder(budget_);
+    ASSERT_EQ(Decode(decoder, block, cut), "x: y\r\nx: y\r\n") << cut;
+    ASSERT_EQ(Decode(decoder, FromHex("be82be")), "x: y\r\n:method: GET\r\nx: y\r\n") << cut;
+    ASSERT_FALSE(decoder.partial());
+    // What was in the table is gone with it.
+    ASSERT_EQ(Decode(decoder, FromHex("203fe11fbe")),
+              "<the rest of the header block cannot be decoded>\r\n");
+  }
+}
+
 /// Lines known of a list are those of the true list; the others are unknown.
 void ExpectTrueLines(std::string_view shown, const Fields& fields) {
   for (const auto& [name, value] : fields) {
