@@ -20,6 +20,21 @@ std::string_view TargetOf(const HeaderList& list) {
   return list.path().empty() ? list.authority() : list.path();
 }
 
+// RFC 6455 9.1: the field may come several times.
+websocket::Extensions ExtensionsOf(const HeaderList& list) {
+  constexpr std::string_view kField = "sec-websocket-extensions: ";
+  websocket::Extensions extensions;
+  std::string_view lines = list.text();
+  while (!lines.empty()) {
+    std::string_view line = lines.substr(0, lines.find("\r\n"));
+    lines.remove_prefix(std::min(line.size() + 2, lines.size()));
+    if (!line.starts_with(kField)) continue;
+    line.remove_prefix(kField.size());
+    websocket::AddExtensions(line, extensions);
+  }
+  return extensions;
+}
+
 }  // namespace
 
 MessageAssembler::MessageAssembler(Sender sender, ParserContext& context, MessageHandler& handler)
@@ -54,6 +69,7 @@ std::uint64_t MessageAssembler::held_bytes() const {
 }
 
 void MessageAssembler::LearnSender(const HeaderList& list) {
+  if (sender_ != Sender::kUnknown) return;
   if (list.kind() == HeaderList::Kind::kRequest) sender_ = Sender::kClient;
   if (list.kind() == HeaderList::Kind::kResponse) sender_ = Sender::kServer;
   const MessageAssembler* other = Other();
@@ -94,6 +110,7 @@ void MessageAssembler::OnHeaders(std::uint32_t stream_id, const HeaderList& list
     Begin(single_, stream_id, list);
     if (!end_stream) single_.message().complete = false;
     EmitSingle(single_);
+    ForgetRequest(stream_id);
     return;
   }
   Begin(stream->message, stream_id, list);
@@ -102,7 +119,7 @@ void MessageAssembler::OnHeaders(std::uint32_t stream_id, const HeaderList& list
 }
 
 void MessageAssembler::OnPush(std::uint32_t stream_id, const HeaderList& list) {
-  sender_ = Sender::kServer;
+  if (sender_ == Sender::kUnknown) sender_ = Sender::kServer;
   Begin(single_, stream_id, list);
   single_.message().parser = ParserType::kHttp2Request;
   EmitSingle(single_);
@@ -116,7 +133,7 @@ void MessageAssembler::Begin(MessageBuilder& builder, std::uint32_t stream_id,
   message.first_ktime_ns = frame_ktime_ns_;
   message.resynchronised = std::exchange(resynchronised_, false);
   message.status = list.status();
-  message.never_indexed = list.never_indexed();
+  if (!list.never_indexed().empty()) message.never_indexed = list.never_indexed();
   if (list.broken()) message.complete = false;
   if (list.kind() == HeaderList::Kind::kTrailers) {
     // Its head came before we did.
@@ -138,6 +155,10 @@ void MessageAssembler::BeginBody(Stream& stream, const HeaderList& list) {
   if (stream.tunnel) {
     TakeNote(list, stream.id, {});
     EmitPart(stream);
+    if (note == nullptr || !note->websocket) return;
+    const websocket::Extensions extensions = ExtensionsOf(list);
+    OpenSocket(stream.id, extensions);
+    Other()->OpenSocket(stream.id, extensions);
     return;
   }
   if (grpc::IsGrpc(list.content_type())) {
@@ -177,7 +198,8 @@ void MessageAssembler::TakeNote(const HeaderList& list, std::uint32_t stream_id,
   const std::uint64_t bytes = sizeof(Note) + rpc.size();
   if (!context_.budget.Take(bytes)) return;
   notes_bytes_ += bytes;
-  notes_.push_back({stream_id, list.method() == "CONNECT", rpc});
+  const bool connect = list.method() == "CONNECT";
+  notes_.push_back({stream_id, connect, connect && list.protocol() == "websocket", rpc});
 }
 
 const MessageAssembler::Note* MessageAssembler::FindNote(std::uint32_t stream_id) const {
@@ -233,7 +255,33 @@ void MessageAssembler::OnData(std::uint32_t stream_id, std::string_view bytes) {
   }
 }
 
+// Both directions of the stream carry a WebSocket from here on.
+void MessageAssembler::OpenSocket(std::uint32_t stream_id,
+                                  const websocket::Extensions& extensions) {
+  Stream* stream = streams_.Find(stream_id);
+  if (stream == nullptr || !stream->tunnel || !stream->message.empty()) return;
+  stream->socket =
+      WebSocketTunnel::Open({stream_id, context_.limits, context_.budget, handler_}, extensions);
+}
+
+void MessageAssembler::FeedSocket(Stream& stream, std::string_view bytes) {
+  stream.message.Count(bytes.size());
+  if (!stream.socket->Feed(bytes, now_ns_)) LeaveSocket(stream);
+}
+
+// From here on the tunnel's data is shown as it is.
+void MessageAssembler::LeaveSocket(Stream& stream) {
+  const std::string rest = stream.socket->TakeRest();
+  stream.socket.reset();
+  stream.message.message().content_bytes -= rest.size();  // they have been counted
+  AppendTunnel(stream, rest);
+}
+
 void MessageAssembler::AppendTunnel(Stream& stream, std::string_view bytes) {
+  if (stream.socket) {
+    FeedSocket(stream, bytes);
+    return;
+  }
   while (!bytes.empty()) {
     Message& message = stream.message.message();
     const std::size_t held = message.body.size() + message.cut_bytes;
@@ -289,6 +337,14 @@ void MessageAssembler::OnDataLost(std::uint32_t stream_id, std::uint64_t bytes) 
     LeaveGrpc(*stream);
     stream->message.message().grpc = false;
   }
+  if (stream->socket) {
+    if (stream->socket->Gap(bytes, now_ns_)) {
+      stream->message.Count(bytes);
+      stream->parts_complete = false;
+      return;
+    }
+    LeaveSocket(*stream);
+  }
   stream->message.AddGap(bytes);
 }
 
@@ -329,6 +385,7 @@ void MessageAssembler::EmitPart(Stream& stream) {
 }
 
 void MessageAssembler::EmitLast(Stream& stream) {
+  if (stream.socket) stream.socket->Finish();
   Message& message = stream.message.message();
   if (stream.parts != 0) {
     message.part = stream.parts + 1;
@@ -339,7 +396,12 @@ void MessageAssembler::EmitLast(Stream& stream) {
   const std::uint32_t id = stream.id;
   EmitSingle(stream.message);
   streams_.Remove(id);
-  if (sender_ == Sender::kServer && Other() != nullptr) Other()->Forget(id);
+  ForgetRequest(id);
+}
+
+// The response has been emitted: nothing more has to be known for it.
+void MessageAssembler::ForgetRequest(std::uint32_t stream_id) {
+  if (sender_ == Sender::kServer && Other() != nullptr) Other()->Forget(stream_id);
 }
 
 void MessageAssembler::EmitIncomplete(Stream& stream) {
@@ -396,6 +458,10 @@ void MessageAssembler::OnLoss() {
   resynchronised_ = true;
   for (Stream* stream = streams_.After(0); stream != nullptr; stream = streams_.After(stream->id)) {
     if (stream->grpc) LeaveGrpc(*stream);
+    if (stream->socket) {
+      stream->socket->Finish();
+      stream->socket.reset();
+    }
     stream->message.message().grpc = false;
     stream->message.AddGap(0);
   }

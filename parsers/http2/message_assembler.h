@@ -23,8 +23,11 @@ namespace tlscope::http2 {
 /// one that can no longer end (reset, GOAWAY, too many streams, end of the connection) then,
 /// incomplete. What goes through a CONNECT tunnel and each message of a gRPC call leave as parts: a
 /// tunnel's at the end of each DATA frame and after kTunnelBytes, a gRPC call's with the frame or
-/// message that follows. So do responses that stream, by content::PartRuleOf. Data of a stream
-/// whose header list was not seen makes a message without a head, with a gap at its start.
+/// message that follows. So do responses that stream, by content::PartRuleOf. In a tunnel that was
+/// opened for a WebSocket (RFC 8441) its messages take the place of the parts between the first,
+/// which is the head, and the last; where they cannot be read the data leaves as any tunnel's. Data
+/// of a stream whose header list was not seen makes a message without a head, with a gap at its
+/// start.
 class MessageAssembler {
  public:
   static constexpr std::size_t kTunnelBytes = 64U << 10;
@@ -77,6 +80,7 @@ class MessageAssembler {
   struct Note {
     std::uint32_t stream_id;
     bool connect;
+    bool websocket;  ///< by extended CONNECT
     std::string rpc;
   };
 
@@ -90,12 +94,16 @@ class MessageAssembler {
   void TakeNote(const HeaderList& list, std::uint32_t stream_id, const std::string& rpc);
   const Note* FindNote(std::uint32_t stream_id) const;
   void Forget(std::uint32_t stream_id);
+  void ForgetRequest(std::uint32_t stream_id);
   void AddTrailers(Stream& stream, const HeaderList& list);
 
   Stream* DataStream(std::uint32_t stream_id);
   void AppendGrpc(Stream& stream, std::string_view bytes);
   void AppendTunnel(Stream& stream, std::string_view bytes);
   void LeaveGrpc(Stream& stream);
+  void OpenSocket(std::uint32_t stream_id, const websocket::Extensions& extensions);
+  void FeedSocket(Stream& stream, std::string_view bytes);
+  void LeaveSocket(Stream& stream);
   void EndStream(Stream& stream);
   void EmitPart(Stream& stream);
   void EmitLast(Stream& stream);

@@ -49,7 +49,10 @@ Stream* StreamTable::After(std::uint32_t id) {
 
 std::uint64_t StreamTable::held_bytes() const {
   std::uint64_t bytes = entries_.size() * kStreamBytes;
-  for (const Entry& entry : entries_) bytes += entry.stream->message.held_bytes();
+  for (const Entry& entry : entries_) {
+    bytes += entry.stream->message.held_bytes();
+    if (entry.stream->socket) bytes += entry.stream->socket->held_bytes();
+  }
   return bytes;
 }
 

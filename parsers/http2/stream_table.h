@@ -9,6 +9,7 @@
 
 #include "parsers/content/coding_list.h"
 #include "parsers/grpc/message_reader.h"
+#include "parsers/http2/websocket_tunnel.h"
 #include "parsers/message_builder.h"
 
 namespace tlscope::http2 {
@@ -27,7 +28,8 @@ struct Stream {
   bool parts_complete = true;        ///< all of them were
   std::uint64_t expected_bytes = 0;  ///< Content-Length
   std::optional<grpc::MessageReader> grpc;
-  content::CodingList grpc_codings;  ///< of messages marked compressed
+  content::CodingList grpc_codings;         ///< of messages marked compressed
+  std::unique_ptr<WebSocketTunnel> socket;  ///< what the tunnel carries, if it is one
 };
 
 /// The open streams of one direction, at most kMaxStreams.

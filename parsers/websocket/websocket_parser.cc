@@ -32,8 +32,11 @@ FrameKind KindOf(Opcode opcode) {
 
 }  // namespace
 
+WebSocketParser::WebSocketParser(const Terms& terms, MessageHandler& handler)
+    : terms_(terms), handler_(handler), data_(terms.limits, terms.budget) {}
+
 WebSocketParser::WebSocketParser(ParserContext& context, MessageHandler& handler)
-    : context_(context), handler_(handler), data_(context.limits, context.budget) {}
+    : WebSocketParser({context.limits, context.budget, context.http1.extensions()}, handler) {}
 
 WebSocketParser::~WebSocketParser() = default;
 
@@ -81,12 +84,12 @@ void WebSocketParser::BeginFrame() {
   remaining_ = frame_.payload_bytes;
   state_ = State::kPayload;
   if (frame_.control()) {
-    control_ = std::make_unique<MessageBuilder>(context_.limits, context_.budget);
+    control_ = std::make_unique<MessageBuilder>(terms_.limits, terms_.budget);
     code_bytes_ = 0;
   }
   if (frame_.opcode != Opcode::kContinuation) BeginMessage();
   const bool first = frame_.opcode == Opcode::kText || frame_.opcode == Opcode::kBinary;
-  const unsigned explained = first && context_.http1.extensions().deflate ? kRsv1 : 0;
+  const unsigned explained = first && terms_.extensions.deflate ? kRsv1 : 0;
   if ((frame_.rsv & ~explained) != 0) {
     current().message().decode_error = "reserved bits with no known extension to explain them";
   }
@@ -105,16 +108,15 @@ void WebSocketParser::BeginMessage() {
 }
 
 void WebSocketParser::BeginDecoding() {
-  const Extensions& extensions = context_.http1.extensions();
+  const Extensions& extensions = terms_.extensions;
   // With other bits set an unknown extension has changed the payload after compression.
-  inflating_ = frame_.rsv == kRsv1 && extensions.deflate && context_.limits.decode_content;
+  inflating_ = frame_.rsv == kRsv1 && extensions.deflate && terms_.limits.decode_content;
   if (!inflating_) return;
   data_.message().decoded_from = "permessage-deflate";
   if (inflater_) return;
-  const std::uint64_t max_bytes =
-      std::max(context_.limits.decoded_bytes, context_.limits.body_bytes);
+  const std::uint64_t max_bytes = std::max(terms_.limits.decoded_bytes, terms_.limits.body_bytes);
   inflater_ = std::make_unique<MessageInflater>(masked_ ? extensions.client : extensions.server,
-                                                max_bytes, context_.budget);
+                                                max_bytes, terms_.budget);
 }
 
 std::size_t WebSocketParser::ReadPayload(std::string_view bytes) {

@@ -11,17 +11,18 @@
 #include "parsers/message_builder.h"
 #include "parsers/parser_registry.h"
 #include "parsers/stream_parser.h"
+#include "parsers/websocket/extensions.h"
 #include "parsers/websocket/frame.h"
 #include "parsers/websocket/message_inflater.h"
 
 namespace tlscope::websocket {
 
-/// The messages of one direction of a WebSocket (RFC 6455) after its handshake, whose extensions
-/// are in the context's ExchangeQueue. One Message per text or binary message, its fragments
-/// joined, and one per control frame, in the order in which they end; Message::frame says which. A
-/// close frame's code is in Message::close_code and its reason the body. permessage-deflate
-/// (RFC 7692) is removed unless ParserLimits::decode_content is false; whose window is meant shows
-/// in the frames, as clients mask theirs and servers do not (5.1).
+/// The messages of one direction of a WebSocket (RFC 6455) after its handshake. One Message per
+/// text or binary message, its fragments joined, and one per control frame, in the order in which
+/// they end; Message::frame says which. A close frame's code is in Message::close_code and its
+/// reason the body. permessage-deflate (RFC 7692) is removed unless ParserLimits::decode_content is
+/// false; whose window is meant shows in the frames, as clients mask theirs and servers do not
+/// (5.1).
 ///
 /// Reserved bits that no known extension gives a meaning: the payload is kept as sent, and
 /// decode_error says so.
@@ -31,7 +32,16 @@ namespace tlscope::websocket {
 /// Flush does nothing. Never an upgrade.
 class WebSocketParser final : public StreamParser {
  public:
-  /// Both must outlive the parser.
+  /// What it reads within, and what the handshake agreed to. All must outlive the parser.
+  struct Terms {
+    const ParserLimits& limits;
+    ByteBudget& budget;
+    const Extensions& extensions;
+  };
+
+  /// `handler` must outlive the parser.
+  WebSocketParser(const Terms& terms, MessageHandler& handler);
+  /// After a handshake in HTTP/1.1, whose extensions are in the context's ExchangeQueue.
   WebSocketParser(ParserContext& context, MessageHandler& handler);
   ~WebSocketParser() override;
   WebSocketParser(const WebSocketParser&) = delete;
@@ -68,7 +78,7 @@ class WebSocketParser final : public StreamParser {
   ParseStatus Die();
   MessageBuilder& current() { return frame_.control() ? *control_ : data_; }
 
-  ParserContext& context_;
+  const Terms terms_;
   MessageHandler& handler_;
   State state_ = State::kHeader;
   bool in_message_ = false;  ///< between a message's first frame and its last

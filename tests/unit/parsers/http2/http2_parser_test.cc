@@ -198,6 +198,17 @@ TEST(Http2ParserTest, ReadsTheResponseToTheRequestThatAskedForH2c) {
   EXPECT_EQ(connection.responses.messages.back(), Http2Response(1, kOkFields));
 }
 
+TEST(Http2ParserTest, WhoSpeaksIsNotUnlearnt) {
+  Encoder encoder;
+  Http2Connection connection;
+  connection.client.Feed(Headers(1, encoder.Block(kOkFields), kEnd), kKtime);
+  connection.client.Feed(Get(encoder, 3), kKtime);
+  ASSERT_EQ(connection.requests.messages.size(), 2U);
+  EXPECT_EQ(connection.requests.messages[0].parser, ParserType::kHttp2Request);
+  EXPECT_EQ(connection.requests.messages[1], Http2Request(3, kGet));
+  connection.Finish();
+}
+
 TEST(Http2ParserTest, ShowsLineEndsInsideFieldsSoThatALineStaysOneField) {
   Encoder encoder;
   const Fields sent = {{":status", "200"}, {"x-a", "1\r\nx-forged: 2"}};
