@@ -77,29 +77,63 @@ std::string HexText(std::string_view bytes) {
   return out;
 }
 
-std::string GoAwayText(std::string_view payload) {
+// In quotes, what is not printable as \\xNN; `whole` false when there is more.
+std::string Quoted(std::string_view text, bool whole) {
+  std::string out("\"");
+  for (const char c : text) {
+    if (c < ' ' || c > '~') {
+      out.append("\\x").append(HexText({&c, 1}));
+    } else {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
+  }
+  return out.append(whole ? "\"" : "\"...");
+}
+
+std::string GoAwayText(const SeenFrame& frame) {
   std::string out("last_stream=");
-  out += std::to_string(ReadUint32(payload, 0) & 0x7fffffffU);
-  out += " error=";
-  return out + ErrorText(ReadUint32(payload, 4));
+  out += std::to_string(ReadUint32(frame.payload, 0) & 0x7fffffffU);
+  out += " error=" + ErrorText(ReadUint32(frame.payload, 4));
+  if (frame.header.length == 8) return out;
+  return out + " debug=" + Quoted(frame.payload.substr(8), frame.is_whole());
+}
+
+// RFC 7540 6.3.
+std::string PriorityText(std::string_view payload) {
+  const std::uint32_t stream = ReadUint32(payload, 0);
+  std::string out("depends_on=");
+  out += std::to_string(stream & 0x7fffffffU);
+  out += " weight=" + std::to_string(static_cast<unsigned char>(payload[4]) + 1);
+  return (stream >> 31U) != 0 ? out + " exclusive" : out;
+}
+
+// RFC 9218 7.1.
+std::string PriorityUpdateText(const SeenFrame& frame) {
+  if (frame.payload.size() < 4) return {};
+  std::string out("prioritized=");
+  out += std::to_string(ReadUint32(frame.payload, 0) & 0x7fffffffU);
+  return out + " priority=" + Quoted(frame.payload.substr(4), frame.is_whole());
 }
 
 // `payload` is long enough: the rules say how long it is.
-std::string ControlText(FrameType type, std::string_view payload) {
-  switch (type) {
+std::string ControlText(const SeenFrame& frame) {
+  const std::string_view payload = frame.payload;
+  switch (frame.header.type) {
     case FrameType::kSettings:
-      return SettingsText(payload);
+      return frame.is_whole() ? SettingsText(payload) : SettingsText(payload) + " ...";
     case FrameType::kPing:
       return std::string("data=").append(HexText(payload));
     case FrameType::kGoAway:
-      return GoAwayText(payload);
+      return GoAwayText(frame);
     case FrameType::kRstStream:
       return std::string("error=").append(ErrorText(ReadUint32(payload, 0)));
     case FrameType::kWindowUpdate:
       return std::string("increment=").append(std::to_string(ReadUint32(payload, 0) & 0x7fffffffU));
     case FrameType::kPriority:
-      return std::string("depends_on=")
-          .append(std::to_string(ReadUint32(payload, 0) & 0x7fffffffU));
+      return PriorityText(payload);
+    case FrameType::kPriorityUpdate:
+      return PriorityUpdateText(frame);
     default:
       return {};
   }
@@ -140,7 +174,7 @@ std::string DetailText(const SeenFrame& frame) {
     return std::string("promised=").append(std::to_string(frame.promised_stream));
   }
   if (frame.pad_bytes != 0) return std::string("padding=").append(std::to_string(frame.pad_bytes));
-  return ControlText(frame.header.type, frame.payload);
+  return ControlText(frame);
 }
 
 }  // namespace tlscope::http2

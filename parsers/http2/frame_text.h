@@ -9,12 +9,15 @@
 
 namespace tlscope::http2 {
 
-/// A frame that was read, its prefix and the first bytes of its payload if it is no stream's.
+/// A frame that was read: what its prefix says, and where it carries neither data nor fields the
+/// first bytes of its payload.
 struct SeenFrame {
   const FrameHeader& header;
   std::uint32_t pad_bytes;
   std::uint32_t promised_stream;
   std::string_view payload;
+
+  bool is_whole() const { return payload.size() == header.length; }
 };
 
 /// The flags that are set, "END_STREAM|END_HEADERS"; those that mean nothing as a number; "-" for
