@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/capture.h"
 
-#include <poll.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <bit>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -19,6 +21,7 @@
 #include <vector>
 
 #include "agent/library_attacher.h"
+#include "agent/library_watch.h"
 #include "agent/mapping_watcher.h"
 #include "agent/privileges.h"
 #include "agent/probe_session.h"
@@ -55,6 +58,8 @@ class LibraryLog final : public BusSubscriber {
     const auto& library = std::get<LibraryEvent>(payload);
     if (topic == Topic::kLibraryAttached)
       spdlog::info("attached to {}", library.path);
+    else if (topic == Topic::kLibraryDetached)
+      spdlog::info("detached from {}: nobody maps it any longer", library.path);
     else
       spdlog::warn("warning: {}", library.error);
   }
@@ -211,29 +216,29 @@ class Pipeline {
   std::jthread thread_;  // last: joined before anything it uses goes
 };
 
+// Each library takes some dozens of descriptors.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::optional<std::chrono::milliseconds> DetachAfter(const CaptureOptions& options) {
+  if (options.detach_after_s == 0) return std::nullopt;
+  return std::chrono::seconds(options.detach_after_s);
+}
+
 Result<void> AttachLibraries(const CaptureOptions& options, LibraryAttacher& libraries) {
+  const auto now = std::chrono::steady_clock::now();
   for (const std::string& path : options.libraries) {
-    if (auto attached = libraries.Attach(path); !attached) return attached;
+    if (auto attached = libraries.Attach(path, now); !attached) return attached;
   }
-  libraries.AttachAll();
+  libraries.AttachAll(now);
   if (libraries.attached() > 0 || options.wait_for_library) return {};
   return Fail(Errc::kNotFound, 0, "find a libssl that a process maps or that is installed",
               "start the program to watch first, name its library with --libssl PATH, or wait for "
               "one with --wait");
-}
-
-// Attaches to libraries as they appear, until something says stop.
-void WatchUntilStopped(MappingWatcher& watcher, LibraryAttacher& libraries,
-                       const StopSignal& stop) {
-  std::vector<pollfd> ready{{stop.signal_fd(), POLLIN, 0}, {stop.raised_fd(), POLLIN, 0}};
-  for (const int fd : watcher.fds()) ready.push_back({fd, POLLIN, 0});
-  while (true) {
-    if (poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR) return;
-    if (ready[0].revents != 0 || ready[1].revents != 0) return;
-    const bool complete =
-        watcher.Poll([&](const NewMapping& mapping) { libraries.OnMapping(mapping); });
-    if (!complete) libraries.AttachAll();
-  }
 }
 
 }  // namespace
@@ -243,6 +248,7 @@ Result<void> RunCapture(const CaptureOptions& options) {
   if (auto result = CheckKernelTypes(options.btf_path); !result) return result;
   if (auto result = CheckPids(options.pids); !result) return result;
   KeepFreedMemory();
+  RaiseDescriptorLimit();
   const auto stop = StopSignal::Open();
   if (!stop) return tl::make_unexpected(stop.error());
   // Before the look at what is mapped now: what comes after that is reported.
@@ -264,7 +270,7 @@ Result<void> RunCapture(const CaptureOptions& options) {
   if (attached) {
     spdlog::info("ready: attached to {} {}; stop with Ctrl-C", libraries.attached(),
                  libraries.attached() == 1 ? "library" : "libraries");
-    WatchUntilStopped(**watcher, libraries, *stop);
+    WatchLibraries(**watcher, libraries, *stop, DetachAfter(options));
     stop->RestoreDefault();
   }
   (*probes)->Detach();

@@ -32,12 +32,13 @@ struct CaptureOptions {
   BodyView body_view = BodyView::kAuto;
   ColorMode color = ColorMode::kAuto;
   bool pretty_json = false;
-  std::string protoset_path;      ///< of descriptors; empty: none
-  bool show_frames = false;       ///< print HTTP/2 frames, too
-  bool attach_public = false;     ///< probe the public functions only
-  bool wait_for_library = false;  ///< go on when the host has no libssl yet
-  bool quiet = false;             ///< warnings and errors only
-  bool verbose = false;           ///< what libbpf has to say, too
+  std::string protoset_path;          ///< of descriptors; empty: none
+  bool show_frames = false;           ///< print HTTP/2 frames, too
+  bool attach_public = false;         ///< probe the public functions only
+  bool wait_for_library = false;      ///< go on when the host has no libssl yet
+  std::uint32_t detach_after_s = 60;  ///< unmapped that long, a library is left; 0: never
+  bool quiet = false;                 ///< warnings and errors only
+  bool verbose = false;               ///< what libbpf has to say, too
 };
 
 }  // namespace tlscope

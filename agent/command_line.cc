@@ -153,6 +153,11 @@ void AddCapture(CLI::App& app, CaptureOptions& options) {
       ->check(CLI::ExistingFile);
   capture->add_flag("--wait", options.wait_for_library,
                     "Start even if no libssl is found yet, and wait for one");
+  capture
+      ->add_option("--detach-after", options.detach_after_s,
+                   "Leave a library that no process has mapped for this many seconds; 0: never")
+      ->check(CLI::Range(0, 86400))
+      ->capture_default_str();
   AddSize(*capture, "--max-payload", options.max_payload_bytes,
           "Bytes captured of one SSL call; 0 for all");
   capture->add_option("--ring-mib", options.ring_mib, "Size of the ring buffer in MiB")

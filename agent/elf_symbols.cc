@@ -2,77 +2,157 @@
 #include "agent/elf_symbols.h"
 
 #include <fcntl.h>
-#include <gelf.h>
-#include <libelf.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
+#include <cstring>
+#include <map>
 #include <optional>
 
+#include "agent/elf_file.h"
 #include "agent/unique_fd.h"
+#include "agent/xz.h"
 
 namespace tlscope {
 namespace {
 
-struct ElfEnd {
-  void operator()(Elf* elf) const noexcept { elf_end(elf); }
-};
-using ElfPtr = std::unique_ptr<Elf, ElfEnd>;
+// What a table may be at most to be read: far above what programs have, Chrome's with debug
+// information is 100 MiB.
+constexpr std::uint64_t kMaxTableBytes = std::uint64_t{512} << 20;
+constexpr std::uint64_t kMaxDebugDataBytes = std::uint64_t{16} << 20;
+constexpr std::size_t kMaxUnpackedBytes = std::size_t{128} << 20;
 
-// Symbols hold virtual addresses, uprobes want file offsets: the segment that maps the address
-// tells one from the other (elf(5), p_vaddr and p_offset).
-std::optional<std::uint64_t> FileOffset(Elf* elf, std::uint64_t address) {
-  std::size_t count = 0;
-  if (elf_getphdrnum(elf, &count) != 0) return std::nullopt;
-  for (std::size_t i = 0; i < count; ++i) {
-    GElf_Phdr segment;
-    if (gelf_getphdr(elf, static_cast<int>(i), &segment) == nullptr) continue;
-    if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0) continue;
-    if (address < segment.p_vaddr || address - segment.p_vaddr >= segment.p_filesz) continue;
-    return address - segment.p_vaddr + segment.p_offset;
+// Unpacking takes milliseconds, and on some systems every program has something to unpack. OpenSSL
+// built in is some megabytes of code.
+constexpr std::uint64_t kLeastCodeBytes = std::uint64_t{256} << 10;
+
+constexpr std::size_t kMaxPlaces = 4096;  // a linker makes a handful
+
+// Where every name wanted ends in a string table, whole or as the tail of a longer one: linkers
+// merge those. Symbols name their string by its place.
+using NamePlaces = std::map<std::uint64_t, std::string_view>;
+
+std::string_view CommonPrefix(std::span<const std::string_view> names) {
+  std::string_view prefix = names.empty() ? std::string_view{} : names.front();
+  for (const std::string_view name : names) {
+    const auto differs = std::mismatch(prefix.begin(), prefix.end(), name.begin(), name.end());
+    prefix = prefix.substr(0, static_cast<std::size_t>(differs.first - prefix.begin()));
   }
-  return std::nullopt;
+  return prefix;
 }
 
-void ReadTable(Elf* elf, Elf_Scn* section, const GElf_Shdr& header,
-               std::span<const std::string_view> names, FunctionOffsets& found) {
-  Elf_Data* data = elf_getdata(section, nullptr);
-  if (data == nullptr || header.sh_entsize == 0) return;
-  const std::size_t count = data->d_size / header.sh_entsize;
-  for (std::size_t i = 0; i < count; ++i) {
-    GElf_Sym symbol;
-    if (gelf_getsym(data, static_cast<int>(i), &symbol) == nullptr) return;
-    if (GELF_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_value == 0) continue;
-    const char* text = elf_strptr(elf, header.sh_link, symbol.st_name);
-    if (text == nullptr) continue;
-    const auto name = std::find(names.begin(), names.end(), std::string_view(text));
-    if (name == names.end() || found.contains(*name)) continue;
-    if (const auto offset = FileOffset(elf, symbol.st_value)) found.emplace(*name, *offset);
+NamePlaces FindNames(const ElfFile& elf, const Elf64_Shdr& strings,
+                     std::span<const std::string_view> names) {
+  NamePlaces places;
+  // One search for what all names begin with is much cheaper than one for each.
+  const std::string_view prefix = CommonPrefix(names);
+  std::size_t longest = 0;
+  for (const std::string_view name : names) longest = std::max(longest, name.size() + 1);
+  elf.ForEachPiece(strings, longest, [&](std::uint64_t at, std::span<const std::byte> bytes) {
+    const char* const begin = reinterpret_cast<const char*>(bytes.data());
+    const char* const end = begin + bytes.size();
+    for (const char* here = begin; here != end; ++here) {
+      here = static_cast<const char*>(
+          memmem(here, static_cast<std::size_t>(end - here), prefix.data(), prefix.size()));
+      if (here == nullptr) break;
+      const std::string_view text(
+          here,
+          strnlen(here, std::min<std::size_t>(longest, static_cast<std::size_t>(end - here))));
+      if (here + text.size() == end) continue;  // cut: seen whole in the next piece
+      const auto name = std::find(names.begin(), names.end(), text);
+      if (name != names.end()) places.emplace(at + static_cast<std::uint64_t>(here - begin), *name);
+    }
+    return places.size() < kMaxPlaces;
+  });
+  return places;
+}
+
+bool HoldsAny(const NamePlaces& places, std::span<const std::string_view> names) {
+  return std::any_of(places.begin(), places.end(), [names](const auto& place) {
+    return std::find(names.begin(), names.end(), place.second) != names.end();
+  });
+}
+
+void ReadSymbols(const ElfFile& elf, const Elf64_Shdr& table, const NamePlaces& places,
+                 const ElfFile& code, FunctionOffsets& found) {
+  static constexpr std::size_t kOverlap = sizeof(Elf64_Sym);  // one may lie across two pieces
+  std::uint64_t next = 0;
+  elf.ForEachPiece(table, kOverlap, [&](std::uint64_t at, std::span<const std::byte> bytes) {
+    for (; next + sizeof(Elf64_Sym) <= at + bytes.size(); next += sizeof(Elf64_Sym)) {
+      Elf64_Sym symbol;
+      std::memcpy(&symbol, bytes.data() + (next - at), sizeof symbol);
+      if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_shndx == SHN_UNDEF) continue;
+      const auto name = places.find(symbol.st_name);
+      if (name == places.end()) continue;
+      if (const auto offset = code.CodeOffset(symbol.st_value))
+        found.emplace(name->second, *offset);
+    }
+    return true;
+  });
+}
+
+/// A search for functions through one table after the other.
+class Search {
+ public:
+  Search(const ElfFile& code, std::span<const std::string_view> names,
+         std::span<const std::string_view> essential)
+      : code_(code), names_(names), essential_(essential.empty() ? names : essential) {}
+
+  /// In the table of this type of `elf`, which may be another image than the one with the code.
+  void Look(const ElfFile& elf, std::uint32_t type) {
+    const auto table =
+        std::find_if(elf.sections().begin(), elf.sections().end(),
+                     [type](const Elf64_Shdr& section) { return section.sh_type == type; });
+    if (table == elf.sections().end() || table->sh_entsize != sizeof(Elf64_Sym)) return;
+    if (table->sh_link >= elf.sections().size()) return;
+    const Elf64_Shdr& strings = elf.sections()[table->sh_link];
+    if (table->sh_size > kMaxTableBytes || strings.sh_size > kMaxTableBytes) return;
+    const NamePlaces places = FindNames(elf, strings, names_);
+    if (HoldsAny(places, essential_)) ReadSymbols(elf, *table, places, code_, found_);
   }
+
+  bool Done() const {
+    return std::all_of(essential_.begin(), essential_.end(),
+                       [this](std::string_view name) { return found_.contains(name); });
+  }
+
+  FunctionOffsets Take() { return std::move(found_); }
+
+ private:
+  const ElfFile& code_;
+  std::span<const std::string_view> names_;
+  std::span<const std::string_view> essential_;
+  FunctionOffsets found_;
+};
+
+// "Mini debuginfo": an xz-compressed ELF file with the .symtab that was stripped from this one, as
+// Fedora's packages have (gdb manual, "Debugging information in a special section").
+void LookInDebugData(const ElfFile& elf, Search& search) {
+  const Elf64_Shdr* const section = elf.FindSection(".gnu_debugdata");
+  if (section == nullptr || section->sh_type == SHT_NOBITS) return;
+  if (section->sh_size > kMaxDebugDataBytes || elf.CodeBytes() < kLeastCodeBytes) return;
+  std::vector<std::byte> packed(static_cast<std::size_t>(section->sh_size));
+  if (!elf.Read(section->sh_offset, packed)) return;
+  const auto unpacked = DecompressXz(packed, kMaxUnpackedBytes);
+  if (!unpacked) return;
+  if (const auto symbols = ElfFile::OfMemory(*unpacked)) search.Look(*symbols, SHT_SYMTAB);
 }
 
 }  // namespace
 
 Result<FunctionOffsets> FindFunctions(const std::string& path,
-                                      std::span<const std::string_view> names) {
+                                      std::span<const std::string_view> names,
+                                      std::span<const std::string_view> essential) {
   const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return Fail(Errc::kSystem, errno, "open " + path);
-  elf_version(EV_CURRENT);
-  const ElfPtr elf(elf_begin(file.get(), ELF_C_READ, nullptr));
-  if (!elf || elf_kind(elf.get()) != ELF_K_ELF)
-    return Fail(Errc::kNotFound, 0, "read " + path + ": it is no ELF file");
-
-  FunctionOffsets found;
-  for (const GElf_Word wanted : {GElf_Word{SHT_DYNSYM}, GElf_Word{SHT_SYMTAB}}) {
-    Elf_Scn* section = nullptr;
-    while ((section = elf_nextscn(elf.get(), section)) != nullptr) {
-      GElf_Shdr header;
-      if (gelf_getshdr(section, &header) != nullptr && header.sh_type == wanted)
-        ReadTable(elf.get(), section, header, names, found);
-    }
-  }
-  return found;
+  const auto elf = ElfFile::OfDescriptor(file.get());
+  if (!elf) return Fail(Errc::kNotFound, 0, "read " + path, "it is no 64-bit ELF file");
+  Search search(*elf, names, essential);
+  search.Look(*elf, SHT_DYNSYM);
+  if (!search.Done()) search.Look(*elf, SHT_SYMTAB);
+  if (!search.Done()) LookInDebugData(*elf, search);
+  return search.Take();
 }
 
 std::vector<std::uint8_t> ReadCode(const std::string& path, std::uint64_t offset,

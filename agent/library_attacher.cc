@@ -1,39 +1,204 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/library_attacher.h"
 
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <filesystem>
+#include <set>
+#include <system_error>
 
 #include "agent/library_finder.h"
 
 namespace tlscope {
+namespace {
 
-Result<void> LibraryAttacher::Attach(const std::string& path) {
+// A file is what it was when it was last looked at for so long.
+constexpr auto kTrustedFor = std::chrono::seconds(1);
+
+// What could not be attached to is tried again: another tool may be gone by then.
+constexpr auto kRetryAfter = std::chrono::seconds(30);
+
+// Full, these are emptied: to look once more costs little.
+constexpr std::size_t kMaxFiles = 65536;
+constexpr std::size_t kMaxRecent = 16384;
+constexpr std::size_t kMaxNoticed = 256;  // each holds a descriptor
+constexpr std::size_t kMaxMissed = 64;
+
+std::string DescriptorPath(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
+// What to call a mapped file: its path if that leads there from here, too.
+std::string NameOf(int fd, const Mapping& mapping) {
+  std::string name(mapping.path);
+  struct stat file {};
+  struct stat here {};
+  if (fstat(fd, &file) != 0) return name;
+  if (file.st_nlink == 0) return name + " (deleted)";
+  if (stat(name.c_str(), &here) == 0 && here.st_dev == file.st_dev && here.st_ino == file.st_ino)
+    return name;
+  return name + " (as process " + std::to_string(mapping.pid) + " sees it)";
+}
+
+}  // namespace
+
+LibraryAttacher::LibraryAttacher(ProbeSession& probes, const EventBus& bus)
+    : probes_(probes), bus_(bus) {
+  const UniqueFd self(open("/proc/self/exe", O_PATH | O_CLOEXEC));
+  if (const auto key = KeyOf(self.get())) others_.emplace(*key, Time::max());
+}
+
+std::optional<LibraryAttacher::FileKey> LibraryAttacher::KeyOf(int fd) {
   struct stat status {};
-  if (stat(path.c_str(), &status) != 0) return Fail(Errc::kSystem, errno, "find " + path);
-  if (!known_.emplace(status.st_dev, status.st_ino).second) return {};
-  Result<void> result = probes_.AttachLibrary(path);
-  if (result) {
-    ++attached_;
-    bus_.Publish(Topic::kLibraryAttached, LibraryEvent{path, {}});
-  } else if (result.error().code != Errc::kNotFound) {  // others' libraries have such names too
-    bus_.Publish(Topic::kLibraryFailed, LibraryEvent{path, result.error().Describe()});
-  }
-  return result;
+  struct statfs system {};
+  if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  FileKey key{status.st_dev, status.st_ino, status.st_size,
+              status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
+  // Containers made from one image see one inode, each on a device of its own. (That two files of
+  // two images agree in all the rest does not happen; if it did, one would go unwatched.)
+  if (fstatfs(fd, &system) == 0 && system.f_type == OVERLAYFS_SUPER_MAGIC) key.device = 0;
+  return key;
 }
 
-void LibraryAttacher::AttachAll() {
-  for (const std::string& path : FindLibraries()) static_cast<void>(Attach(path));
+Result<void> LibraryAttacher::Attach(const std::string& path, Time now) {
+  UniqueFd file(open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (!file) return Fail(Errc::kSystem, errno, "find " + path);
+  const auto key = KeyOf(file.get());
+  if (!key) return Fail(Errc::kNotFound, 0, "attach to " + path, "it is no file");
+  return Look(*key, std::move(file), path, true, now);
 }
 
-void LibraryAttacher::OnMapping(const NewMapping& mapping) {
-  if (!LooksLikeLibssl(mapping.path)) return;
-  // The process may be gone already, and its root with it: then the file is looked for as this
-  // process sees it.
-  for (const std::string& path : PathsToMappedFile(mapping.pid, mapping.path)) {
-    if (Attach(path)) return;
+Result<void> LibraryAttacher::Look(const FileKey& key, UniqueFd file, std::string name,
+                                   bool installed, Time now) {
+  if (const auto library = libraries_.find(key); library != libraries_.end()) {
+    library->second.last_used = now;
+    library->second.installed |= installed;
+    return {};
   }
+  const auto other = others_.find(key);
+  const bool again = other != others_.end();
+  if (again && now < other->second) return {};
+  const auto id = probes_.AttachLibrary(DescriptorPath(file.get()), name);
+  if (id) {
+    others_.erase(key);
+    bus_.Publish(Topic::kLibraryAttached, LibraryEvent{name, {}});
+    libraries_.emplace(key, Library{*id, std::move(file), std::move(name), installed, now});
+    DetachReplaced(key);
+    return {};
+  }
+  if (others_.size() >= kMaxFiles) others_.clear();
+  const bool none = id.error().code == Errc::kNotFound;  // others' libraries have such names, too
+  others_[key] = none ? Time::max() : now + kRetryAfter;
+  if (!none && !again)
+    bus_.Publish(Topic::kLibraryFailed, LibraryEvent{name, id.error().Describe()});
+  return tl::make_unexpected(id.error());
+}
+
+// A file written over in place stays the same inode: its old probes go when the new ones are there.
+void LibraryAttacher::DetachReplaced(const FileKey& key) {
+  std::erase_if(libraries_, [&](const auto& entry) {
+    const auto& [old, library] = entry;
+    if (old == key || old.device == 0) return false;
+    if (old.device != key.device || old.inode != key.inode) return false;
+    probes_.DetachLibrary(library.id);
+    return true;
+  });
+}
+
+void LibraryAttacher::MarkUsed(const FileKey& key, Time now) {
+  if (const auto library = libraries_.find(key); library != libraries_.end())
+    library->second.last_used = now;
+}
+
+void LibraryAttacher::Notice(const Mapping& mapping, Time now) {
+  // "//anon", "[vdso]": no files. What this process maps is none of its own business.
+  if (!mapping.path.starts_with('/') || mapping.path.starts_with("//")) return;
+  if (mapping.pid == static_cast<std::uint32_t>(getpid())) return;
+  const auto recent = recent_.find(mapping.file);
+  if (recent != recent_.end() && now < recent->second.checked + kTrustedFor &&
+      (mapping.generation == 0 || mapping.generation == recent->second.generation)) {
+    MarkUsed(recent->second.key, now);
+    return;
+  }
+  if (std::any_of(noticed_.begin(), noticed_.end(),
+                  [&](const Noticed& noticed) { return noticed.mapping.file == mapping.file; }))
+    return;
+  UniqueFd file(OpenMappedFile(mapping));
+  if (!file) {
+    if (missed_.size() < kMaxMissed) missed_.push_back({mapping.file, std::string(mapping.path)});
+    return;
+  }
+  std::string name = NameOf(file.get(), mapping);
+  noticed_.push_back({std::move(file), mapping, std::move(name)});
+  noticed_.back().mapping.path = {};
+  if (noticed_.size() >= kMaxNoticed) static_cast<void>(AttachNoticed(now));
+}
+
+bool LibraryAttacher::AttachNoticed(Time now) {
+  if (recent_.size() >= kMaxRecent) recent_.clear();
+  for (Noticed& noticed : std::exchange(noticed_, {})) {
+    const auto key = KeyOf(noticed.file.get());
+    if (!key) continue;
+    recent_[noticed.mapping.file] = {noticed.mapping.generation, now, *key};
+    static_cast<void>(Look(*key, std::move(noticed.file), std::move(noticed.name), false, now));
+  }
+  return missed_.empty();
+}
+
+void LibraryAttacher::AttachInstalled(Time now) {
+  for (const std::string& path : InstalledLibraries()) static_cast<void>(Attach(path, now));
+}
+
+// Looks for files whose process was gone before they were opened, through the eyes of one process
+// of each mount namespace.
+void LibraryAttacher::FindMissed(const std::vector<std::uint32_t>& pids) {
+  std::set<std::filesystem::path> namespaces;
+  const std::vector<Missed> missed = std::exchange(missed_, {});
+  for (const std::uint32_t pid : missed.empty() ? std::vector<std::uint32_t>{} : pids) {
+    const std::string process = "/proc/" + std::to_string(pid);
+    std::error_code error;
+    const auto mounts = std::filesystem::read_symlink(process + "/ns/mnt", error);
+    if (error || !namespaces.insert(mounts).second) continue;
+    for (const Missed& one : missed) {
+      Mapping mapping;
+      mapping.pid = pid;
+      mapping.file = one.file;
+      mapping.path = one.path;
+      UniqueFd file(OpenMappedFile(mapping));
+      if (!file) continue;
+      std::string name = NameOf(file.get(), mapping);
+      mapping.path = {};
+      noticed_.push_back({std::move(file), mapping, std::move(name)});
+    }
+  }
+}
+
+void LibraryAttacher::AttachAll(Time now) {
+  AttachInstalled(now);
+  const std::vector<std::uint32_t> pids = Processes();
+  FindMissed(pids);
+  for (const std::uint32_t pid : pids)
+    ForEachMapping(pid, [&](const Mapping& mapping) { Notice(mapping, now); });
+  static_cast<void>(AttachNoticed(now));
+  missed_.clear();  // gone while they were looked at, or not to be opened by anybody
+}
+
+void LibraryAttacher::DetachUnused(Time unused_since) {
+  const std::size_t before = libraries_.size();
+  std::erase_if(libraries_, [&](const auto& entry) {
+    const Library& library = entry.second;
+    struct stat status {};
+    const bool named = fstat(library.file.get(), &status) == 0 && status.st_nlink > 0;
+    if (library.last_used > unused_since || (library.installed && named)) return false;
+    probes_.DetachLibrary(library.id);
+    bus_.Publish(Topic::kLibraryDetached, LibraryEvent{library.name, {}});
+    return true;
+  });
+  if (libraries_.size() != before) recent_.clear();  // what is mapped again is looked at again
 }
 
 }  // namespace tlscope

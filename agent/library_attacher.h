@@ -3,41 +3,105 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
-#include <set>
+#include <map>
+#include <optional>
 #include <string>
-#include <utility>
+#include <tuple>
+#include <vector>
 
-#include "agent/mapping_watcher.h"
 #include "agent/probe_session.h"
+#include "agent/process_maps.h"
+#include "agent/unique_fd.h"
 #include "processor/event_bus.h"
 
 namespace tlscope {
 
-/// Attaches to each libssl once, however many names and mount namespaces show it: a uprobe sits on
-/// an inode and serves every process that maps it. Says on the bus what came of it.
+/// Attaches to each file with OpenSSL or BoringSSL in it once, however many names, processes and
+/// mount namespaces show it: a uprobe sits on an inode and serves every process that maps it. Looks
+/// into each file once. Says on the bus what came of it.
 class LibraryAttacher {
  public:
+  using Time = std::chrono::steady_clock::time_point;
+
   /// Both are borrowed and outlive this object.
-  LibraryAttacher(ProbeSession& probes, const EventBus& bus) : probes_(probes), bus_(bus) {}
+  LibraryAttacher(ProbeSession& probes, const EventBus& bus);
 
-  /// Attaches to the file at `path`, unless that was done or tried before. kNotFound, which the bus
-  /// is not told of: it is no OpenSSL library.
-  Result<void> Attach(const std::string& path);
+  /// Attaches to the file at `path`, unless that was done or tried before, and keeps to it as long
+  /// as it has a name. kNotFound, which the bus is not told of: OpenSSL is not in it.
+  Result<void> Attach(const std::string& path, Time now);
 
-  /// Attaches to every libssl that is mapped or installed now.
-  void AttachAll();
+  /// Attaches to every libssl that is installed, and to every file that a process maps now.
+  void AttachAll(Time now);
 
-  /// Attaches to the file a process has just mapped, if it may be a libssl.
-  void OnMapping(const NewMapping& mapping);
+  /// Takes note of a file that a process has just mapped: opens it, before the process is gone.
+  void Notice(const Mapping& mapping, Time now);
 
-  std::size_t attached() const { return attached_; }
+  /// Looks into the files noticed, and attaches to those that are libraries. Returns false when
+  /// one of them could not be opened, so that AttachAll may find what this missed.
+  [[nodiscard]] bool AttachNoticed(Time now);
+
+  /// Detaches from what nobody was seen to map since `unused_since`, except for libraries that lie
+  /// where others will find them.
+  void DetachUnused(Time unused_since);
+
+  std::size_t attached() const { return libraries_.size(); }
 
  private:
+  /// The same for one file whatever it is called, and not for what it is overwritten with.
+  struct FileKey {
+    dev_t device = 0;
+    ino_t inode = 0;
+    std::int64_t size = 0;
+    std::int64_t mtime_ns = 0;
+    bool operator==(const FileKey&) const = default;
+    bool operator<(const FileKey& other) const {
+      return std::tie(device, inode, size, mtime_ns) <
+             std::tie(other.device, other.inode, other.size, other.mtime_ns);
+    }
+  };
+
+  struct Library {
+    LibraryId id;
+    UniqueFd file;  ///< keeps the inode from being reused
+    std::string name;
+    bool installed = false;
+    Time last_used;
+  };
+
+  /// What was found at a mapping's file, and when: within a second nobody looks again.
+  struct Recent {
+    std::uint64_t generation = 0;
+    Time checked;
+    FileKey key;
+  };
+
+  struct Noticed {
+    UniqueFd file;
+    Mapping mapping;  ///< its path points nowhere
+    std::string name;
+  };
+
+  struct Missed {
+    MappedFileId file;
+    std::string path;
+  };
+
+  static std::optional<FileKey> KeyOf(int fd);
+  Result<void> Look(const FileKey& key, UniqueFd file, std::string name, bool installed, Time now);
+  void DetachReplaced(const FileKey& key);
+  void FindMissed(const std::vector<std::uint32_t>& pids);
+  void AttachInstalled(Time now);
+  void MarkUsed(const FileKey& key, Time now);
+
   ProbeSession& probes_;
   const EventBus& bus_;
-  std::set<std::pair<dev_t, ino_t>> known_;
-  std::size_t attached_ = 0;
+  std::map<FileKey, Library> libraries_;
+  std::map<FileKey, Time> others_;  ///< files that are none, and when to try them again
+  std::map<MappedFileId, Recent> recent_;
+  std::vector<Noticed> noticed_;
+  std::vector<Missed> missed_;
 };
 
 }  // namespace tlscope

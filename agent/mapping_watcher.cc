@@ -90,14 +90,13 @@ std::vector<int> MappingWatcher::fds() const {
   return fds;
 }
 
-bool MappingWatcher::Poll(const std::function<void(const NewMapping&)>& on_mapping) {
+bool MappingWatcher::Poll(const std::function<void(const Mapping&)>& on_mapping) {
   bool complete = true;
   for (const Cpu& cpu : cpus_) complete = Drain(cpu, on_mapping) && complete;
   return complete;
 }
 
-bool MappingWatcher::Drain(const Cpu& cpu,
-                           const std::function<void(const NewMapping&)>& on_mapping) {
+bool MappingWatcher::Drain(const Cpu& cpu, const std::function<void(const Mapping&)>& on_mapping) {
   auto& control = *reinterpret_cast<perf_event_mmap_page*>(cpu.pages);
   const std::byte* const data = cpu.pages + PageBytes();
   const std::size_t data_bytes = kDataPages * PageBytes();
@@ -113,9 +112,16 @@ bool MappingWatcher::Drain(const Cpu& cpu,
     if (header.type == PERF_RECORD_MMAP2 && header.size > sizeof(Mmap2)) {
       record_.assign(header.size + std::size_t{1}, std::byte{0});
       CopyOut(data, data_bytes, tail, std::span(record_).first(header.size));
-      Mmap2 mapping;
-      std::memcpy(&mapping, record_.data(), sizeof mapping);
-      on_mapping({mapping.pid, reinterpret_cast<const char*>(record_.data() + sizeof mapping)});
+      Mmap2 mapped;
+      std::memcpy(&mapped, record_.data(), sizeof mapped);
+      Mapping mapping;
+      mapping.pid = mapped.pid;
+      mapping.start = mapped.address;
+      mapping.end = mapped.address + mapped.length;
+      mapping.file = {mapped.major, mapped.minor, mapped.inode};
+      mapping.generation = mapped.inode_generation;
+      mapping.path = reinterpret_cast<const char*>(record_.data() + sizeof mapped);
+      on_mapping(mapping);
     }
     tail += header.size;
   }

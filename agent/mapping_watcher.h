@@ -5,19 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string_view>
 #include <vector>
 
+#include "agent/process_maps.h"
 #include "agent/unique_fd.h"
 #include "processor/result.h"
 
 namespace tlscope {
-
-/// A process mapped a file as code.
-struct NewMapping {
-  std::uint32_t pid;
-  std::string_view path;  ///< as the process sees it; valid during the call
-};
 
 /// Reports every executable mapping on the host as it is made: PERF_RECORD_MMAP2 of a software
 /// dummy event, one per CPU (perf_event_open(2)). One thread.
@@ -31,9 +25,9 @@ class MappingWatcher {
   /// Descriptors that become readable when there is something to Poll for.
   std::vector<int> fds() const;
 
-  /// Hands over what has been reported. Returns false when the kernel dropped reports, so that
-  /// only a fresh look at every process is complete.
-  [[nodiscard]] bool Poll(const std::function<void(const NewMapping&)>& on_mapping);
+  /// Hands over what has been reported; the paths are valid during the call. Returns false when the
+  /// kernel dropped reports, so that only a fresh look at every process is complete.
+  [[nodiscard]] bool Poll(const std::function<void(const Mapping&)>& on_mapping);
 
  private:
   struct Cpu {
@@ -43,7 +37,7 @@ class MappingWatcher {
 
   MappingWatcher() = default;
   Result<void> OpenCpu(int cpu);
-  bool Drain(const Cpu& cpu, const std::function<void(const NewMapping&)>& on_mapping);
+  bool Drain(const Cpu& cpu, const std::function<void(const Mapping&)>& on_mapping);
 
   std::vector<Cpu> cpus_;
   std::vector<std::byte> record_;

@@ -97,6 +97,9 @@ constexpr std::string_view kFunctions[] = {
     "SSL_set_rfd", "SSL_set_wfd", "SSL_up_ref",  "SSL_free",     "SSL_do_handshake",
 };
 
+/// Those a library must have to be of any use.
+constexpr std::string_view kDataFunctions[] = {"SSL_read", "SSL_write"};
+
 /// One direction: the public functions that move data, and the programs for their entries.
 struct DataFunctions {
   std::string_view plain;
@@ -242,12 +245,14 @@ Result<void> ProbeSession::AttachSystemPrograms() {
   return {};
 }
 
-Result<void> ProbeSession::AttachLibrary(const std::string& path) {
-  const auto functions = FindFunctions(path, kFunctions);
-  if (!functions) return tl::make_unexpected(functions.error());
+Result<LibraryId> ProbeSession::AttachLibrary(const std::string& path, const std::string& name) {
+  const auto functions = FindFunctions(path, kFunctions, kDataFunctions);
+  if (!functions)
+    return Fail(functions.error().code, functions.error().error_number, "read " + name,
+                functions.error().remedy);
   const HookPlan plan(*skeleton_, has_loop_, attach_mode_, path, *functions);
   if (!plan.carries_data())
-    return Fail(Errc::kNotFound, 0, "find SSL_read or SSL_write in " + path,
+    return Fail(Errc::kNotFound, 0, "find SSL_read or SSL_write in " + name,
                 "it is no OpenSSL library");
 
   std::vector<LinkPtr> links;
@@ -259,7 +264,7 @@ Result<void> ProbeSession::AttachLibrary(const std::string& path) {
         bpf_program__attach_uprobe_opts(hook.program, -1, path.c_str(), hook.offset, &uprobe));
     if (!link) {
       const int error = errno;
-      return Fail(Errc::kSystem, error, "attach " + std::string(hook.function) + " in " + path,
+      return Fail(Errc::kSystem, error, "attach " + std::string(hook.function) + " in " + name,
                   error == EINVAL
                       ? "another tool may hold a probe there with a different reference "
                         "counter: stop it, or use --attach=public"
@@ -267,11 +272,16 @@ Result<void> ProbeSession::AttachLibrary(const std::string& path) {
     }
     links.push_back(std::move(link));
   }
-  std::move(links.begin(), links.end(), std::back_inserter(links_));
-  return {};
+  libraries_.emplace(++last_library_, std::move(links));
+  return last_library_;
 }
 
-void ProbeSession::Detach() { links_.clear(); }
+void ProbeSession::DetachLibrary(LibraryId library) { libraries_.erase(library); }
+
+void ProbeSession::Detach() {
+  libraries_.clear();
+  links_.clear();
+}
 
 int ProbeSession::ring_fd() const { return bpf_map__fd(skeleton_->maps.events); }
 

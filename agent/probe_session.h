@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -47,6 +48,9 @@ struct ProbeOptions {
   AttachMode attach_mode = AttachMode::kAuto;
 };
 
+/// A library that a ProbeSession is attached to.
+using LibraryId = std::uint32_t;
+
 /// The counters of the kernel side, summed over the CPUs; indexed by enum tlscope_counter.
 using KernelCounters = std::array<tlscope_counter_row, TLSCOPE_COUNTERS>;
 
@@ -63,8 +67,12 @@ class ProbeSession {
   static Result<std::unique_ptr<ProbeSession>> Open(const ProbeOptions& options);
 
   /// Attaches to every function of ours that the library has: all, or none on failure. kNotFound:
-  /// it has none of those that carry data, so it is no OpenSSL.
-  Result<void> AttachLibrary(const std::string& path);
+  /// it has none of those that carry data, so it is no OpenSSL. Errors call the file by `name`.
+  Result<LibraryId> AttachLibrary(const std::string& path, const std::string& name);
+  Result<LibraryId> AttachLibrary(const std::string& path) { return AttachLibrary(path, path); }
+
+  /// Detaches from one library; does nothing when it is not attached to.
+  void DetachLibrary(LibraryId library);
 
   /// Detaches everything: no further record is written once it returns.
   void Detach();
@@ -94,6 +102,8 @@ class ProbeSession {
   // Links go before the programs they hold.
   SkeletonPtr skeleton_;
   std::vector<LinkPtr> links_;
+  std::map<LibraryId, std::vector<LinkPtr>> libraries_;
+  LibraryId last_library_ = 0;
   bool has_loop_ = true;
   bool has_nested_calls_ = true;
   AttachMode attach_mode_ = AttachMode::kAuto;

@@ -10,10 +10,10 @@ namespace {
 constexpr std::size_t kMaxLevels = 4;
 
 constexpr std::array<std::string_view, kTopics> kNames = {
-    "events.tls.data",     "events.conn.opened",      "events.conn.closed",
-    "events.http.request", "events.http.response",    "events.http.exchange",
-    "events.http.frame",   "events.library.attached", "events.library.failed",
-    "control.health.lost",
+    "events.tls.data",         "events.conn.opened",      "events.conn.closed",
+    "events.http.request",     "events.http.response",    "events.http.exchange",
+    "events.http.frame",       "events.library.attached", "events.library.failed",
+    "events.library.detached", "control.health.lost",
 };
 
 /// Takes the first level off `levels`, which is not over yet.

@@ -23,9 +23,10 @@ enum class Topic : std::uint8_t {
   kHttpFrame,        ///< events.http.frame: one frame of HTTP/2
   kLibraryAttached,  ///< events.library.attached
   kLibraryFailed,    ///< events.library.failed
+  kLibraryDetached,  ///< events.library.detached
   kEventsLost,       ///< control.health.lost
 };
-inline constexpr std::size_t kTopics = 10;
+inline constexpr std::size_t kTopics = 11;
 
 /// The dotted name of a topic.
 std::string_view TopicName(Topic topic);
@@ -84,10 +85,10 @@ struct ConnectionEvent {
   const ConnDataEvent& event;
 };
 
-/// A library was attached to, or could not be.
+/// A library was attached to, could not be, or was left because nobody maps it any longer.
 struct LibraryEvent {
   std::string_view path;
-  std::string_view error;  ///< empty when it was attached
+  std::string_view error;  ///< empty when there is none
 };
 
 /// Plaintext bytes of one direction never reached the parser.
