@@ -12,7 +12,7 @@ import servers
 import tlscope
 
 _CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "CAP_BPF": 39}
-_PROGRAMS = ("nginx", "curl", "openssl", "bpftool", "setpriv", "unshare", "brotli", "zstd")
+_PROGRAMS = ("nginx", "curl", "openssl", "bpftool", "setpriv", "unshare", "brotli", "zstd", "gcc")
 
 
 def _what_is_missing():

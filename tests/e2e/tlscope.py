@@ -152,6 +152,13 @@ class Agent:
         )
         return self
 
+    def wait_for_line(self, text):
+        """Waits until a line of its diagnostics ends with `text`, and returns it."""
+        return self._wait(
+            lambda: next((line for line in self._stderr_lines if line.endswith(text)), None),
+            f"the line that ends with `{text}`",
+        )
+
     def wait_for(self, find, what):
         """Waits until `find`, given all messages so far, returns something true, and returns it."""
         return self._wait(lambda: find(self._messages), what)
