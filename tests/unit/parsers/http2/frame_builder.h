@@ -45,7 +45,7 @@ inline std::string Data(std::uint32_t stream_id, std::string_view bytes, unsigne
 }
 
 inline std::string Setting(unsigned id, std::uint32_t value) {
-  return {std::string({'\0', static_cast<char>(id)}) + Uint32(value)};
+  return std::string({static_cast<char>(id >> 8U), static_cast<char>(id)}) + Uint32(value);
 }
 
 inline std::string Settings(std::string_view payload = {}) {

@@ -27,6 +27,46 @@ TEST(Http2ParserTest, ReadsAResponseWithABodyInSeveralFrames) {
                            {Http2Response(1, kOkFields, "hello")});
 }
 
+TEST(Http2ParserTest, ReadsAConnectionFromItsPrefaceOnInEverySplit) {
+  Encoder encoder;
+  const std::string bytes = std::string(http2::kPreface) + Settings() + Get(encoder, 1);
+  for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
+    ByteBudget budget(1U << 20);
+    ParserContext context{{}, budget};
+    Recorder recorder;
+    http2::Http2Parser parser(http2::Start::kOfClient, context, recorder);
+    parser.Feed(bytes.substr(0, cut), kKtime);
+    parser.Feed(bytes.substr(cut), kKtime);
+    ASSERT_EQ(recorder.messages, (Messages{Http2Request(1, kGet)})) << cut;
+    parser.Finish(StreamEnd::kClosed);
+  }
+}
+
+// RFC 9113 6.5.2: what one side's SETTINGS allow concerns the other side's frames.
+TEST(Http2ParserTest, FollowsSettingsOfBothSides) {
+  const std::string allow = Setting(1, 65536) + Setting(5, 1U << 20);
+  const std::string body(100'000, 'b');
+  Encoder requests(65536);
+  Encoder responses(65536);
+  requests.ResizeTable(65536);
+  responses.ResizeTable(65536);
+  Http2Connection connection;
+  connection.client.Feed(Settings(allow), kKtime);
+  connection.server.Feed(Settings(allow), kKtime);
+  // More entries than a table of 4096 bytes has, then the first of them once more.
+  for (std::uint32_t i = 0; i <= 100; ++i) {
+    const std::uint32_t id = 2 * i + 1;
+    const std::string value = std::to_string(i % 100) + std::string(200, 'v');
+    const Fields request = {{":method", "POST"}, {":path", "/"}, {"x-value", value}};
+    const Fields response = {{":status", "200"}, {"x-value", value}};
+    connection.client.Feed(Headers(id, requests.Block(request)) + Data(id, body, kEnd), kKtime);
+    connection.server.Feed(Headers(id, responses.Block(response)) + Data(id, body, kEnd), kKtime);
+    ASSERT_EQ(connection.requests.messages.back(), Http2Request(id, request, body));
+    ASSERT_EQ(connection.responses.messages.back(), Http2Response(id, response, body));
+  }
+  connection.Finish();
+}
+
 TEST(Http2ParserTest, EmitsInterleavedStreamsInTheOrderInWhichTheyEnd) {
   Encoder encoder;
   std::string bytes = Settings() + Headers(1, encoder.Block(kOkFields));
@@ -70,6 +110,15 @@ TEST(Http2ParserTest, TakesAPromiseForTheRequestOfItsStream) {
   bytes += Headers(2, encoder.Block(kOkFields)) + Data(2, "pushed", kEnd);
   ExpectHttp2ForEverySplit({Role::kResponse, bytes, {}},
                            {Http2Request(2, kGet), Http2Response(2, kOkFields, "pushed")});
+}
+
+TEST(Http2ParserTest, JoinsAPromiseOfSeveralFramesAndTakesPaddingOff) {
+  Encoder encoder;
+  const std::string block = encoder.Block(kGet);
+  const std::string first = std::string("\x03") + Uint32(2) + block.substr(0, 4) + "pad";
+  const std::string bytes = Frame(FrameType::kPushPromise, kFlagPadded, 1, first) +
+                            Frame(FrameType::kContinuation, kFlagEndHeaders, 1, block.substr(4));
+  ExpectHttp2ForEverySplit({Role::kResponse, bytes, {}}, {Http2Request(2, kGet)});
 }
 
 TEST(Http2ParserTest, DecodesContentAcrossDataFrames) {
@@ -196,6 +245,22 @@ TEST(Http2ParserTest, ReadsTheResponseToTheRequestThatAskedForH2c) {
   const auto parser = Detect(rest).protocol->make(connection.context, connection.responses);
   parser->Feed(rest, kKtime);
   EXPECT_EQ(connection.responses.messages.back(), Http2Response(1, kOkFields));
+}
+
+// RFC 7540 3.2: once it has the 101 the client goes on with the preface.
+TEST(Http2ParserTest, ReadsWhatTheClientSaysAfterH2c) {
+  Encoder encoder;
+  Connection connection;
+  connection.request.Feed("GET / HTTP/1.1\r\nUpgrade: h2c\r\n\r\n", kKtime);
+  connection.response.Feed(
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", kKtime);
+  const std::string bytes = std::string(http2::kPreface) + Settings() + Get(encoder, 3);
+  ASSERT_EQ(connection.request.Feed(bytes, kKtime), ParseStatus::kUpgrade);
+  const std::string rest = connection.request.TakeRest();
+  ASSERT_EQ(Detect(rest).protocol->name, "HTTP2Request");
+  const auto parser = Detect(rest).protocol->make(connection.context, connection.requests);
+  parser->Feed(rest, kKtime);
+  EXPECT_EQ(connection.requests.messages.back(), Http2Request(3, kGet));
 }
 
 TEST(Http2ParserTest, WhoSpeaksIsNotUnlearnt) {
