@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::size_t kMaxDepth = 32;
 constexpr std::size_t kMaxTextBytes = 4U << 20;
+// A value of more bytes is told by its size: as text or hex it would go beyond.
+constexpr std::size_t kMaxValueBytes = 1U << 20;
 constexpr std::uint64_t kMaxFieldNumber = (1U << 29U) - 1;
 
 enum WireType : unsigned { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
@@ -106,6 +108,10 @@ bool AppendValue(const Field& field, std::size_t depth, std::string& out) {
   out += field.type == kBytes ? "" : ": ";
   if (field.type != kBytes) {
     AppendDecimal(field.value, out);
+  } else if (field.bytes.size() > kMaxValueBytes) {
+    out += ": [tlscope: ";
+    AppendDecimal(field.bytes.size(), out);
+    out += " bytes]";
   } else if (IsPrintableText(field.bytes)) {
     out += ": ";
     AppendQuoted(field.bytes, out);

@@ -2,7 +2,9 @@
 """Real HTTP/2 programs: each header list and body is compared with what the program reports."""
 
 import base64
+import contextlib
 import json
+import pathlib
 import re
 import shutil
 import subprocess
@@ -195,25 +197,35 @@ def _node():
     return path
 
 
+@contextlib.contextmanager
+def _node_program(node, name, *arguments):
+    """A program of ours under Node, which starts when it is told to."""
+    program = str(pathlib.Path(__file__).resolve().parent / "programs" / name)
+    with subprocess.Popen(
+        [node, program, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _start(process):
+    """Lets a program of ours run; what it reports."""
+    process.stdin.write(b"go\n")
+    process.stdin.flush()
+    return json.loads(process.stdout.readline())
+
+
 def test_node_in_both_roles(capture, credentials, node):
     count = 20
-    script = programs_under_trace.__file__.replace("programs_under_trace.py", "programs/")
-    process = subprocess.Popen(
-        [node, script + "http2_pair.js", credentials.certificate, credentials.key, str(count)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    try:
+    files = (credentials.certificate, credentials.key)
+    with _node_program(node, "http2_pair.js", *files, str(count)) as process:
         with capture("--libssl", node, "--pid", str(process.pid)) as agent:
-            process.stdin.write(b"go\n")
-            process.stdin.flush()
-            seen = json.loads(process.stdout.readline())
+            seen = _start(process)
             # One process is both ends: everything is there twice.
             requests = _wait_for(agent, process.pid, REQUEST, 2 * count)
             responses = _wait_for(agent, process.pid, RESPONSE, 2 * count)
-    finally:
-        process.kill()
-        process.wait()
     for message in requests:
         expected = seen["server"][str(message.stream)]
         raw = expected["raw"]
@@ -225,3 +237,32 @@ def test_node_in_both_roles(capture, credentials, node):
         trailers = "".join(f"{n}: {v}\r\n" for n, v in zip(last[::2], last[1::2])).encode()
         assert _lines(message.head) == [f"{n}: {v}" for n, v in zip(raw[::2], raw[1::2])]
         assert message.content == base64.b64decode(expected["body"]) + trailers
+
+
+def test_a_websocket_over_http2_is_shown_message_by_message(capture, credentials, node):
+    count = 3
+    files = (credentials.certificate, credentials.key)
+    with _node_program(node, "http2_websocket.js", *files, str(count)) as process:
+        with capture("--libssl", node, "--pid", str(process.pid)) as agent:
+            seen = _start(process)
+            assert len(seen["server"]) == len(seen["client"]) == count + 1
+            # One process is both ends: everything is there twice, and ends twice.
+            frames = _wait_for(agent, process.pid, "WebSocket", 4 * (count + 1))
+            requests = _wait_for(agent, process.pid, REQUEST, 4)
+            responses = _wait_for(agent, process.pid, RESPONSE, 4)
+    told = {}
+    for message in frames:
+        assert message.stream == 1 and message.whole
+        told.setdefault(message.uuid, []).append((message.frame, message.body))
+    opcodes = {"text": 1, "close": 8}
+    expected = []
+    for end in ("server", "client"):
+        received = [(opcode, base64.b64decode(payload)) for opcode, payload in seen[end]]
+        # A close frame's code is in the header line, not in the body.
+        expected += 2 * [[(o, p[2:] if o == 8 else p) for o, p in received]]
+    shown_frames = [[(opcodes[kind], content) for kind, content in one] for one in told.values()]
+    assert sorted(shown_frames) == sorted(expected)
+    assert all(m.code == 1000 for m in frames if m.frame == "close")
+    heads = [message for message in requests + responses if message.part == 1]
+    assert len(heads) == 4
+    assert sum(b":protocol: websocket\r\n" in message.head for message in heads) == 2

@@ -50,5 +50,16 @@ TEST(ProtobufTextTest, BoundsDepth) {
   EXPECT_LT(shown.size(), 8192U);
 }
 
+TEST(ProtobufTextTest, BoundsText) {
+  // One value of 2 MiB, then more fields than are shown.
+  std::string bytes("\x0a\x80\x80\x80\x01", 5);
+  bytes += std::string(2U << 20, 'x');
+  EXPECT_EQ(Shown(bytes), "1: [tlscope: 2097152 bytes]\n");
+  for (int i = 0; i < 2'000'000; ++i) bytes += "\x08\x01";
+  const std::string shown = Shown(bytes);
+  EXPECT_LT(shown.size(), 5U << 20);
+  EXPECT_TRUE(shown.ends_with("[tlscope: the rest of the message is not shown]\n"));
+}
+
 }  // namespace
 }  // namespace tlscope
