@@ -123,6 +123,34 @@ def test_a_failed_call_shows_its_status_and_message(capture, calls, credentials)
         calls.ask("close")
 
 
+def test_every_field_that_either_end_reports_is_shown(capture, calls, credentials):
+    with capture("--pid", str(calls.pid)) as agent:
+        _open(calls, credentials)
+        told = calls.ask("tell", metadata=[["x-one", "1"], ["x-one", "2"], ["x-two", "a b"]])
+        assert ["x-one", "1"] in told["request"] and ["x-one", "2"] in told["request"]
+        messages = _wait_for_end(agent, calls.pid, "Tell")
+        requests = [message for message in messages if message.name == "HTTP2Request"]
+        heads = [m for m in messages if m.name == "HTTP2Response" and b":status: " in m.head]
+        assert len(requests) == len(heads) == 2
+        for message in requests:
+            lines = message.head.decode().split("\r\n")
+            assert [line for line in lines if line.startswith("x-")] == [
+                "x-one: 1",
+                "x-one: 2",
+                "x-two: a b",
+            ]
+            assert all(f"{name}: {value}" in lines for name, value in told["request"])
+        assert told["initial"] and told["trailing"]
+        for message in heads:
+            lines = message.head.decode().split("\r\n")
+            assert all(f"{name}: {value}" in lines for name, value in told["initial"])
+        ends = [m for m in messages if m.name == "HTTP2Response" and b"grpc-status: 0" in m.body]
+        for message in ends:
+            lines = message.body.decode().split("\r\n")
+            assert all(f"{name}: {value}" in lines for name, value in told["trailing"])
+        calls.ask("close")
+
+
 def test_descriptors_turn_messages_into_json(capture, calls, credentials, scratch):
     (scratch / "echo.proto").write_text(
         'syntax = "proto3"; package tlscope.test;'

@@ -19,7 +19,15 @@ def _fail(_request, context):
 
 
 class _Echo(grpc.GenericRpcHandler):
-    """Answers with what it was sent, or fails."""
+    """Answers with what it was sent, or fails. Keeps the metadata of the last call that tells."""
+
+    metadata = []
+
+    def _tell(self, request, context):
+        _Echo.metadata = [list(field) for field in context.invocation_metadata()]
+        context.send_initial_metadata([("x-initial", "from the server")])
+        context.set_trailing_metadata([("x-trailing", "also from the server")])
+        return request
 
     _METHODS = {
         "Unary": grpc.unary_unary_rpc_method_handler(lambda request, _: request),
@@ -32,7 +40,10 @@ class _Echo(grpc.GenericRpcHandler):
 
     def service(self, handler_call_details):
         """What to call for a method."""
-        return self._METHODS.get(handler_call_details.method.rpartition("/")[2])
+        method = handler_call_details.method.rpartition("/")[2]
+        if method == "Tell":
+            return grpc.unary_unary_rpc_method_handler(self._tell)
+        return self._METHODS.get(method)
 
 
 class Calls(command_loop.Actor):
@@ -71,6 +82,17 @@ class Calls(command_loop.Actor):
             "answers": [command_loop.encode(answer) for answer in answers],
             "status": status,
             "text": text,
+        }
+
+    def tell(self, command):
+        """Makes a unary call with metadata; the metadata that either end saw of the other."""
+        make = self._channel.unary_unary(f"/{SERVICE}/Tell")
+        fields = [tuple(field) for field in command["metadata"]]
+        _, call = make.with_call(b"", metadata=fields, timeout=20)
+        return {
+            "request": _Echo.metadata,
+            "initial": [list(field) for field in call.initial_metadata()],
+            "trailing": [list(field) for field in call.trailing_metadata()],
         }
 
     def close(self, _):
