@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <vector>
 
 namespace tlscope {
@@ -21,8 +22,15 @@ constexpr auto kPause = milliseconds(2);
 constexpr Clock::duration kLookEvery = std::chrono::seconds(30);
 constexpr Clock::duration kLookAgain = milliseconds(500);
 
-// A look takes its time on a host with many processes: it is at most this part of all time.
+// On a host with many processes looks take at most this part of a CPU.
 constexpr int kLookShare = 50;
+
+// What this thread has had of a CPU.
+Clock::duration CpuTime() {
+  timespec spent{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+  return std::chrono::seconds(spent.tv_sec) + std::chrono::nanoseconds(spent.tv_nsec);
+}
 
 /// The loop's state: when every process is to be looked at next.
 class Watch {
@@ -32,7 +40,7 @@ class Watch {
       : watcher_(watcher), libraries_(libraries), detach_after_(detach_after) {
     if (detach_after)
       every_ = std::clamp<Clock::duration>(*detach_after / 2, milliseconds(100), kLookEvery);
-    ScheduleLook(Clock::now(), every_);
+    ScheduleLook({});
   }
 
   int UntilLookMs() const {
@@ -41,37 +49,40 @@ class Watch {
   }
 
   void OnReports() {
-    if (!TakeReports()) look_at_ = std::min(look_at_, std::max(earliest_look_, Clock::now()));
+    TakeReports();
     if (Clock::now() >= look_at_) Look();
   }
 
  private:
-  bool TakeReports() {
+  void TakeReports() {
     const auto now = Clock::now();
-    const bool complete =
-        watcher_.Poll([&](const Mapping& mapping) { libraries_.Notice(mapping, now); });
-    return libraries_.AttachNoticed(now) && complete;
+    reports_lost_ =
+        !watcher_.Poll([&](const Mapping& mapping) { libraries_.Notice(mapping, now); });
+    const bool all_opened = libraries_.AttachNoticed(now);
+    if (reports_lost_ || !all_opened) look_at_ = std::min(look_at_, std::max(earliest_look_, now));
   }
 
   void Look() {
     const auto start = Clock::now();
+    const auto spent_before = CpuTime();
     libraries_.AttachAll(start);
+    ScheduleLook(CpuTime() - spent_before);
     // Whoever mapped something during the look is told of by the reports.
-    const bool complete = TakeReports();
-    if (detach_after_ && complete) libraries_.DetachUnused(start - *detach_after_);
-    ScheduleLook(start, complete ? every_ : kLookAgain);
+    TakeReports();
+    if (detach_after_ && !reports_lost_) libraries_.DetachUnused(start - *detach_after_);
   }
 
-  void ScheduleLook(Clock::time_point start, Clock::duration after) {
+  void ScheduleLook(Clock::duration spent) {
     const auto now = Clock::now();
-    earliest_look_ = now + std::max(kLookAgain, (now - start) * kLookShare);
-    look_at_ = std::max(now + after, earliest_look_);
+    earliest_look_ = now + std::max(kLookAgain, spent * kLookShare);
+    look_at_ = std::max(now + every_, earliest_look_);
   }
 
   MappingWatcher& watcher_;
   LibraryAttacher& libraries_;
   std::optional<milliseconds> detach_after_;
   Clock::duration every_ = kLookEvery;
+  bool reports_lost_ = false;
   Clock::time_point look_at_;
   Clock::time_point earliest_look_;
 };

@@ -7,6 +7,7 @@ import tempfile
 
 import pytest
 
+import native_peers
 import programs_under_trace
 import servers
 import tlscope
@@ -78,6 +79,13 @@ def _nginx(able_to_capture, session_directory, credentials):
     prefix.mkdir()
     with servers.Nginx(prefix, credentials) as nginx:
         yield nginx
+
+
+@pytest.fixture(scope="session", name="builder")
+def _builder(able_to_capture, session_directory):
+    directory = session_directory / "native"
+    directory.mkdir()
+    return native_peers.Builder(directory)
 
 
 @pytest.fixture(name="capture")

@@ -5,8 +5,10 @@ import dataclasses
 import lzma
 import os
 import pathlib
+import shutil
 import subprocess
 
+from conversation import check_exchanges
 from deadlines import DEADLINE_S, Deadline, LineReader
 from programs_under_trace import End, comm_of
 from text_format import Endpoint
@@ -27,8 +29,9 @@ class Build:
 
 
 def _run(*command):
+    command = list(map(str, command))
     result = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, timeout=_FETCH_DEADLINE_S, check=False
+        command, capture_output=True, text=True, timeout=_FETCH_DEADLINE_S, check=False
     )
     assert result.returncode == 0, f"{command}: {result.stderr}"
     return result.stdout
@@ -57,6 +60,17 @@ class Builder:
             make = self._static if name.startswith("static-") else self._shared
             self._made[name] = make(name)
         return self._made[name]
+
+    def copy(self, name, directory):
+        """A Build of its own: the library and what it needs, or the program, in `directory`."""
+        build = self.build(name)
+        if build.functions_in == build.program:
+            program = shutil.copy(build.program, directory)
+            return Build(pathlib.Path(program), pathlib.Path(program))
+        own = directory / build.functions_in.name
+        for library in (build.functions_in, *build.functions_in.parent.glob("libcrypto.so.*")):
+            shutil.copy(library, directory)
+        return Build(build.program, own, {"LD_LIBRARY_PATH": str(directory)})
 
     def _compile(self, name, *arguments):
         program = self._directory / name
@@ -172,3 +186,25 @@ def transfer(sender, receiver, data):
     sender.tell("send", data.hex())
     assert sender.answer() == [str(len(data))]
     assert bytes.fromhex(receiver.answer()[0]) == data
+
+
+class Pair:
+    """A client and a server with the same library, connected."""
+
+    def __init__(self, build, credentials, stack, launcher=()):
+        self.build = build
+        self.client = stack.enter_context(NativePeer(build, credentials, launcher))
+        self.server = stack.enter_context(NativePeer(build, credentials, launcher))
+        self.client_end, self.server_end = connect(self.client, self.server)
+        self._said = []
+
+    def talk(self, agent, body=b"hello"):
+        """Exchanges a request and a response, and checks that everything said since the first time
+        was captured, at both ends."""
+        request = b"POST /%d HTTP/1.1\r\nHost: peer\r\n" % self.client.pid
+        request += b"Content-Length: %d\r\n\r\n" % len(body) + body
+        response = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body[::-1]
+        transfer(self.client, self.server, request)
+        transfer(self.server, self.client, response)
+        self._said.append((request, response))
+        check_exchanges(agent, self.client_end, self.server_end, self._said)

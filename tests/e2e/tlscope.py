@@ -159,6 +159,11 @@ class Agent:
             f"the line that ends with `{text}`",
         )
 
+    def count_lines(self, text):
+        """How many lines of its diagnostics so far end with `text`."""
+        with self._changed:
+            return sum(line.endswith(text) for line in self._stderr_lines)
+
     def wait_for(self, find, what):
         """Waits until `find`, given all messages so far, returns something true, and returns it."""
         return self._wait(lambda: find(self._messages), what)
