@@ -83,6 +83,7 @@ ProbeOptions ProbeOptionsOf(const CaptureOptions& options) {
   probes.ring_bytes = RingBytes(options);
   probes.btf_path = options.btf_path;
   probes.attach_mode = options.attach_public ? AttachMode::kPublic : AttachMode::kAuto;
+  probes.strategy = options.strategy;
   return probes;
 }
 

@@ -168,6 +168,10 @@ void AddCapture(CLI::App& app, CaptureOptions& options) {
   AddChoice<bool>(*capture, "--attach", options.attach_public, {{"auto", false}, {"public", true}},
                   "Where to probe a library: auto, the cheapest certain place, or public, the "
                   "public functions");
+  std::map<std::string, AttachStrategy> strategies{{"auto", AttachStrategy::kAuto}};
+  for (const StrategyInfo& info : AllStrategies()) strategies.emplace(info.name, info.strategy);
+  AddChoice<AttachStrategy>(*capture, "--attach-strategy", options.strategy, strategies,
+                            "Where in the kernel socket calls are seen: auto, the cheapest it has");
   AddOutput(*capture, options);
   capture->add_flag("-q,--quiet", options.quiet, "Print warnings and errors only");
   capture->add_flag("-v,--verbose", options.verbose, "Print what the BPF library says as well");

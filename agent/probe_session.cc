@@ -2,7 +2,6 @@
 #include "agent/probe_session.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <spdlog/spdlog.h>
 #include <tlscope.skel.h>
@@ -34,12 +33,6 @@ int LogLibbpf(libbpf_print_level level, const char* format, va_list arguments) {
   const int length = std::vsnprintf(line, sizeof line, format, arguments);
   if (length > 0) spdlog::debug("libbpf: {}", line);
   return length;
-}
-
-// A tracepoint that takes a BTF argument exists when its type does (kernel/bpf/btf.c).
-bool HasTracepoint(const btf* kernel_types, const char* name) {
-  const std::string type = std::string("btf_trace_") + name;
-  return btf__find_by_name_kind(kernel_types, type.c_str(), BTF_KIND_TYPEDEF) > 0;
 }
 
 Errc CodeFor(int error) {
@@ -184,55 +177,92 @@ void DestroySkeleton(tlscope_bpf* skeleton) { tlscope_bpf__destroy(skeleton); }
 
 Result<std::unique_ptr<ProbeSession>> ProbeSession::Open(const ProbeOptions& options) {
   libbpf_set_print(LogLibbpf);
-  btf* const kernel_types = btf__load_vmlinux_btf();
-  const std::unique_ptr<btf, Deleter<btf__free>> kernel_types_owner(kernel_types);
-  const bool nested_calls = kernel_types != nullptr &&
-                            HasTracepoint(kernel_types, "sock_send_length") &&
-                            HasTracepoint(kernel_types, "sock_recv_length");
-
-  // Whether the kernel takes a program is only known by loading it: what the feature probes of
-  // libbpf say is wrong on some kernels.
-  int error = 0;
-  for (const bool has_loop : {true, false}) {
-    auto skeleton = OpenSkeleton(options);
-    if (!skeleton) return tl::make_unexpected(skeleton.error());
-    const auto& programs = (*skeleton)->progs;
-    bpf_program__set_autoload(programs.ssl_io_exit, has_loop);
-    bpf_program__set_autoload(programs.ssl_io_exit_old, !has_loop);
-    bpf_program__set_autoload(programs.sock_send, nested_calls);
-    bpf_program__set_autoload(programs.sock_recv, nested_calls);
-    error = -tlscope_bpf__load(skeleton->get());
-    if (error != 0) continue;
-
-    std::unique_ptr<ProbeSession> session(new ProbeSession(std::move(*skeleton)));
-    session->has_loop_ = has_loop;
-    session->has_nested_calls_ = nested_calls;
-    session->attach_mode_ = options.attach_mode;
-    if (!nested_calls)
-      session->shortcomings_.emplace_back(
-          "this kernel has no sock_send_length tracepoint (6.3 or newer): only connections set up "
-          "with SSL_set_fd are shown with their addresses");
-    if (!has_loop && (options.max_payload_bytes == 0 ||
-                      options.max_payload_bytes > ProbeSession::kMaxCallBytesWithoutLoop))
-      session->shortcomings_.emplace_back(
-          "this kernel has no bpf_loop (5.17 or newer): of one SSL call 1 MiB is captured, the "
-          "rest "
-          "is counted as over --max-payload");
-    if (auto result = FillFilters(*session->skeleton_, options); !result)
-      return tl::make_unexpected(result.error());
-    if (auto result = session->AttachSystemPrograms(); !result)
-      return tl::make_unexpected(result.error());
-    return session;
+  for (const StrategyInfo& strategy : AllStrategies()) {
+    const bool asked_for = options.strategy == strategy.strategy;
+    if (!asked_for && options.strategy != AttachStrategy::kAuto) continue;
+    auto session = OpenWith(options, &strategy);
+    if (session && !asked_for && strategy.strategy == AttachStrategy::kSyscall)
+      (*session)->shortcomings_.emplace_back(
+          "this kernel shows sockets at the end of system calls only: every system call on this "
+          "host takes a little longer");
+    if (session || session.error().code == Errc::kUsage) return session;
+    if (asked_for) return tl::make_unexpected(WhyNot(options, strategy, session.error()));
   }
-  return Fail(CodeFor(error), error, "load the BPF programs",
-              "run it as root on a kernel of 5.8 or newer; --verbose shows what the kernel says");
+  auto session = OpenWith(options, nullptr);
+  if (session)
+    (*session)->shortcomings_.emplace_back(
+        "this kernel shows no socket calls: only connections set up with SSL_set_fd are shown with "
+        "their addresses");
+  return session;
 }
 
-Result<void> ProbeSession::AttachSystemPrograms() {
+// Whether the kernel takes a program is only known by loading and attaching it: what the feature
+// probes of libbpf say is wrong on some kernels.
+Result<std::unique_ptr<ProbeSession>> ProbeSession::OpenWith(const ProbeOptions& options,
+                                                             const StrategyInfo* strategy) {
+  auto session = Load(options, strategy, true);
+  if (!session && session.error().code != Errc::kUsage) session = Load(options, strategy, false);
+  if (session) spdlog::debug("sockets are found by {}", strategy ? strategy->name : "SSL_set_fd");
+  return session;
+}
+
+Result<std::unique_ptr<ProbeSession>> ProbeSession::Load(const ProbeOptions& options,
+                                                         const StrategyInfo* strategy,
+                                                         bool has_loop) {
+  auto skeleton = OpenSkeleton(options);
+  if (!skeleton) return tl::make_unexpected(skeleton.error());
+  bpf_program__set_autoload((*skeleton)->progs.ssl_io_exit, has_loop);
+  bpf_program__set_autoload((*skeleton)->progs.ssl_io_exit_old, !has_loop);
+  for (const StrategyInfo& other : AllStrategies()) {
+    for (const char* const name : other.programs)
+      bpf_program__set_autoload(bpf_object__find_program_by_name((*skeleton)->obj, name),
+                                strategy && other.strategy == strategy->strategy);
+  }
+  if (const int error = -tlscope_bpf__load(skeleton->get()); error != 0)
+    return Fail(CodeFor(error), error, "load the BPF programs",
+                "run it as root on a kernel of 5.8 or newer; --verbose shows what the kernel says");
+
+  std::unique_ptr<ProbeSession> session(new ProbeSession(std::move(*skeleton)));
+  session->has_loop_ = has_loop;
+  session->attach_mode_ = options.attach_mode;
+  if (!has_loop &&
+      (options.max_payload_bytes == 0 || options.max_payload_bytes > kMaxCallBytesWithoutLoop))
+    session->shortcomings_.emplace_back(
+        "this kernel has no bpf_loop (5.17 or newer): of one SSL call 1 MiB is captured, the rest "
+        "is counted as over --max-payload");
+  if (auto result = FillFilters(*session->skeleton_, options); !result)
+    return tl::make_unexpected(result.error());
+  if (auto result = session->AttachSystemPrograms(strategy); !result)
+    return tl::make_unexpected(result.error());
+  return session;
+}
+
+// What a strategy lacks, and which would do instead; or what keeps the programs out altogether.
+Error ProbeSession::WhyNot(const ProbeOptions& options, const StrategyInfo& strategy,
+                           const Error& error) {
+  std::string others;
+  for (const StrategyInfo& other : AllStrategies()) {
+    if (other.strategy == strategy.strategy || !OpenWith(options, &other)) continue;
+    others += (others.empty() ? "" : ", ") + std::string(other.name);
+  }
+  if (others.empty()) {
+    if (const auto none = OpenWith(options, nullptr); !none) return none.error();
+  }
+  return {Errc::kUnsupported, error.error_number,
+          std::string("find sockets by ") + strategy.name + ", which takes " + strategy.needs,
+          "--attach-strategy auto" + (others.empty() ? "" : ", or one of " + others) +
+              " would do on this kernel"};
+}
+
+Result<void> ProbeSession::AttachSystemPrograms(const StrategyInfo* strategy) {
+  const auto of_strategy = [&](const bpf_program* program) {
+    const std::string_view name = bpf_program__name(program);
+    return strategy && std::ranges::find(strategy->programs, name) != strategy->programs.end();
+  };
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton_->obj) {
-    if (bpf_program__type(program) != BPF_PROG_TYPE_TRACING || !bpf_program__autoload(program))
-      continue;
+    if (!bpf_program__autoload(program)) continue;
+    if (bpf_program__type(program) != BPF_PROG_TYPE_TRACING && !of_strategy(program)) continue;
     LinkPtr link(bpf_program__attach(program));
     if (!link) {
       const int error = errno;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/attach_strategy.h"
 #include "bpf/tlscope_abi.h"
 #include "processor/result.h"
 
@@ -46,6 +47,7 @@ struct ProbeOptions {
   std::uint64_t ring_bytes = 32U << 20;  ///< a power of two, at least the page size
   std::string btf_path;
   AttachMode attach_mode = AttachMode::kAuto;
+  AttachStrategy strategy = AttachStrategy::kAuto;
 };
 
 /// A library that a ProbeSession is attached to.
@@ -62,8 +64,8 @@ class ProbeSession {
   static constexpr std::uint64_t kMaxCallBytesWithoutLoop =
       std::uint64_t{TLSCOPE_CHUNKS_UNROLLED} * TLSCOPE_CHUNK_MAX;
 
-  /// Loads the programs and attaches those that follow sockets and processes. kPrivilege or
-  /// kUnsupported when the kernel refuses.
+  /// Loads the programs and attaches those that follow sockets and processes, by the strategy asked
+  /// for or the first that the kernel takes. kPrivilege or kUnsupported when it refuses.
   static Result<std::unique_ptr<ProbeSession>> Open(const ProbeOptions& options);
 
   /// Attaches to every function of ours that the library has: all, or none on failure. kNotFound:
@@ -89,15 +91,18 @@ class ProbeSession {
   /// Whether --max-payload is the only limit to what is captured of one call.
   bool captures_any_size() const { return has_loop_; }
 
-  /// Whether the socket calls inside an SSL call are seen; else only SSL_set_fd names a socket.
-  bool finds_nested_sockets() const { return has_nested_calls_; }
-
   /// Features the kernel lacks, each in a line that says what is worse without it.
   const std::vector<std::string>& shortcomings() const { return shortcomings_; }
 
  private:
   explicit ProbeSession(SkeletonPtr skeleton) : skeleton_(std::move(skeleton)) {}
-  Result<void> AttachSystemPrograms();
+  static Result<std::unique_ptr<ProbeSession>> OpenWith(const ProbeOptions& options,
+                                                        const StrategyInfo* strategy);
+  static Result<std::unique_ptr<ProbeSession>> Load(const ProbeOptions& options,
+                                                    const StrategyInfo* strategy, bool has_loop);
+  static Error WhyNot(const ProbeOptions& options, const StrategyInfo& strategy,
+                      const Error& error);
+  Result<void> AttachSystemPrograms(const StrategyInfo* strategy);
 
   // Links go before the programs they hold.
   SkeletonPtr skeleton_;
@@ -105,7 +110,6 @@ class ProbeSession {
   std::map<LibraryId, std::vector<LinkPtr>> libraries_;
   LibraryId last_library_ = 0;
   bool has_loop_ = true;
-  bool has_nested_calls_ = true;
   AttachMode attach_mode_ = AttachMode::kAuto;
   std::vector<std::string> shortcomings_;
 };

@@ -37,6 +37,7 @@ struct thread {
 	__u32 depth;
 	__u32 has_memory_bio; /* an SSL object here saw no socket: see memory_bio.bpf.h */
 	__u32 pad;
+	__u64 receiving; /* struct sock * of the call in progress: see begin_receive */
 	struct call calls[MAX_DEPTH];
 };
 

@@ -60,12 +60,19 @@ struct linux_binprm {
 struct task_struct {
 	int pid;
 	int tgid;
+	void *stack;
 	struct task_struct *group_leader;
 	struct files_struct *files;
 	__u64 start_time;
 	__u64 self_exec_id;
 	char comm[16];
 };
+
+#if defined(__TARGET_ARCH_arm64)
+struct pt_regs___arm64 {
+	__u64 orig_x0;
+};
+#endif
 
 #pragma clang attribute pop
 

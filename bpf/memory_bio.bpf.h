@@ -9,8 +9,6 @@
 #ifndef TLSCOPE_MEMORY_BIO_BPF_H
 #define TLSCOPE_MEMORY_BIO_BPF_H
 
-#include <asm/unistd.h>
-
 /* Records received but not yet read, and calls written but not yet sent, remembered of a thread. */
 #define LEDGER_ENTRIES 8
 
@@ -85,14 +83,7 @@ static __always_inline int entry_fits(const struct ledger_entry *entry, __u64 no
 	       overhead >= TLS_MIN_OVERHEAD && overhead <= TLS_MAX_OVERHEAD;
 }
 
-#if defined(__TARGET_ARCH_x86)
-#define SYSCALL_NUMBER(regs) BPF_PROBE_READ(regs, orig_rax)
-#else
-#define SYSCALL_NUMBER(regs) BPF_PROBE_READ((struct user_pt_regs *)regs, regs[8])
-#endif
-
 /* The first piece of what the running system call sends or receives; 0 when there is none to see.
- * Not before 5.15: see has_task_pt_regs.
  */
 static __always_inline int moved_by_syscall(struct span *span)
 {
@@ -101,9 +92,9 @@ static __always_inline int moved_by_syscall(struct span *span)
 	__u64 second;
 	__u64 number;
 
-	if (!has_task_pt_regs())
+	if (!has_syscall_regs())
 		return 0;
-	regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	regs = syscall_regs();
 	number = SYSCALL_NUMBER(regs);
 	if (bpf_probe_read_kernel(&second, sizeof(second), &PT_REGS_PARM2(regs)))
 		return 0;
@@ -235,7 +226,7 @@ static __always_inline int note_written(__u64 ssl, __u64 len)
 	struct ledger_entry *entry;
 	struct ledger *ledger;
 
-	if (!has_task_pt_regs())
+	if (!has_syscall_regs())
 		return 0;
 	ledger = get_ledger();
 	if (!ledger)

@@ -126,24 +126,15 @@ static __always_inline struct sock *sock_of_fd(int fd)
 	return BPF_CORE_READ(socket, sk);
 }
 
-/* Whether a system call's arguments can be read while it runs. Not before 5.15. */
-static __always_inline int has_task_pt_regs(void)
-{
-	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs);
-}
-
 /* The descriptor the running system call was given, if it is sk's; else -1. */
 static __always_inline int fd_of_syscall(struct sock *sk)
 {
-	struct pt_regs *regs;
-	__u64 fd = 0;
+	int fd;
 
-	if (!has_task_pt_regs())
+	if (!has_syscall_regs())
 		return -1;
-	regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	if (bpf_probe_read_kernel(&fd, sizeof(fd), &PT_REGS_PARM1(regs)))
-		return -1;
-	return sock_of_fd((int)fd) == sk ? (int)fd : -1;
+	fd = syscall_fd(syscall_regs());
+	return sock_of_fd(fd) == sk ? fd : -1;
 }
 
 #endif /* TLSCOPE_SOCKETS_BPF_H */

@@ -16,9 +16,11 @@
 #include "ring.bpf.h"
 #include "filters.bpf.h"
 #include "calls.bpf.h"
+#include "syscalls.bpf.h"
 #include "sockets.bpf.h"
 #include "streams.bpf.h"
 #include "memory_bio.bpf.h"
+#include "socket_calls.bpf.h"
 #include "payload.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -329,49 +331,73 @@ int free_enter(struct pt_regs *ctx)
 	return 0;
 }
 
-/* A socket call on a thread that is inside an SSL call belongs to that SSL object. */
-static __always_inline void nested_call(struct thread *thread, struct call *call, struct sock *sk)
-{
-	struct stream_key key;
-	struct stream *stream;
-
-	if (call->known_sock != (__u64)sk) {
-		key = stream_key_of(thread, call->ssl);
-		stream = get_stream(&key);
-		if (!stream)
-			return;
-		bind_socket(stream, &key, sk, TLSCOPE_SOCK_NESTED);
-		if (stream->sock != (__u64)sk)
-			return;
-		name_fd(stream, fd_of_syscall(sk));
-		call->known_sock = (__u64)sk;
-	}
-	call->nested = 1;
-}
-
+/*
+ * The socket calls of watched threads. Userspace loads one of the four groups that follow, the
+ * first that the kernel takes.
+ */
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(sock_send, struct sock *sk)
 {
-	struct thread *thread = find_thread();
-	struct call *call = thread ? top_call(thread) : NULL;
-
-	if (call)
-		nested_call(thread, call, sk);
-	else if (thread && thread->has_memory_bio)
-		bind_by_sent(thread, sk);
+	see_send(sk);
 	return 0;
 }
 
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(sock_recv, struct sock *sk, int ret)
 {
-	struct thread *thread = find_thread();
-	struct call *call = thread ? top_call(thread) : NULL;
+	see_receive(sk, ret);
+	return 0;
+}
 
-	if (call)
-		nested_call(thread, call, sk);
-	else if (thread && thread->has_memory_bio)
-		note_received(sk, ret);
+/* int tcp_sendmsg(struct sock *sk, struct msghdr *msg, size_t size) */
+SEC("fentry/tcp_sendmsg")
+int BPF_PROG(tcp_send_fentry, struct sock *sk)
+{
+	see_send(sk);
+	return 0;
+}
+
+/* int tcp_recvmsg(struct sock *sk, struct msghdr *msg, ...): 6 parameters until 5.18, then fewer */
+SEC("fexit/tcp_recvmsg")
+int tcp_recv_fexit(__u64 *ctx)
+{
+	struct sock *sk = (struct sock *)ctx[0];
+	__u64 ret = 0;
+
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_func_ret))
+		bpf_get_func_ret(ctx, &ret);
+	else
+		ret = ctx[6];
+	see_receive(sk, (int)ret);
+	return 0;
+}
+
+SEC("kprobe/tcp_sendmsg")
+int BPF_KPROBE(tcp_send_kprobe, struct sock *sk)
+{
+	see_send(sk);
+	return 0;
+}
+
+/* The call, for its socket, and the return, for what it brought. */
+SEC("kprobe/tcp_recvmsg")
+int BPF_KPROBE(tcp_recv_kprobe, struct sock *sk)
+{
+	begin_receive(sk);
+	return 0;
+}
+
+SEC("kretprobe/tcp_recvmsg")
+int BPF_KRETPROBE(tcp_recv_kret, int ret)
+{
+	end_receive(ret);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
+{
+	see_syscall(regs, ret);
 	return 0;
 }
 

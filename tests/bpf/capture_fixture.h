@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -31,10 +32,36 @@ inline std::string OwnLibssl() {
   return info.dli_fname;
 }
 
+/// Where the probes of the library are, and where in the kernel socket calls are seen.
+struct Attachment {
+  const char* name;
+  AttachMode mode = AttachMode::kAuto;
+  AttachStrategy strategy = AttachStrategy::kAuto;
+};
+
+/// What the kernel lacks for a strategy; empty when it has it. Found out once.
+inline const std::string& WhyUnavailable(AttachStrategy strategy) {
+  static std::map<AttachStrategy, std::string> reasons{{AttachStrategy::kAuto, ""}};
+  const auto [reason, unknown] = reasons.try_emplace(strategy);
+  if (unknown) {
+    ProbeOptions options;
+    options.max_payload_bytes = 1 << 16;
+    options.strategy = strategy;
+    if (const auto probes = ProbeSession::Open(options); !probes)
+      reason->second = probes.error().Describe();
+  }
+  return reason->second;
+}
+
 /// Loads the programs for this very process and collects what they say. Each test runs once per
-/// place where the probes can be.
-class CaptureFixture : public ::testing::TestWithParam<AttachMode> {
+/// attachment; one that the kernel does not have is skipped.
+class CaptureFixture : public ::testing::TestWithParam<Attachment> {
  protected:
+  void SetUp() override {
+    if (const std::string& reason = WhyUnavailable(GetParam().strategy); !reason.empty())
+      GTEST_SKIP() << reason;
+  }
+
   static ProbeOptions OwnProcess() {
     ProbeOptions options;
     options.pids = {static_cast<std::uint32_t>(getpid())};
@@ -42,24 +69,26 @@ class CaptureFixture : public ::testing::TestWithParam<AttachMode> {
     return options;
   }
 
-  void Start(ProbeOptions options = OwnProcess()) {
-    options.attach_mode = GetParam();
-    auto probes = ProbeSession::Open(options);
-    ASSERT_TRUE(probes.has_value()) << probes.error().Describe();
-    probes_ = std::move(*probes);
-    const auto attached = probes_->AttachLibrary(OwnLibssl());
-    ASSERT_TRUE(attached.has_value()) << attached.error().Describe();
-    auto reader = RingReader::Open(
-        *probes_, options.ring_bytes, [this](std::span<const std::byte> record) { Keep(record); },
-        [] {});
-    ASSERT_TRUE(reader.has_value()) << reader.error().Describe();
-    reader_ = std::move(*reader);
+  /// Watches this process as OwnProcess() says. What does so is shared by the tests of an
+  /// attachment that run in one process: it takes long to attach, and longer to detach.
+  void Start() {
+    static std::map<std::string, Watch> watches;
+    const auto [watch, is_new] = watches.try_emplace(GetParam().name);
+    if (is_new) Open(OwnProcess(), watch->second);
+    Use(watch->second);
+  }
+
+  /// The same with options, or a start that other tests have no part in.
+  void Start(const ProbeOptions& options) {
+    Open(options, own_watch_);
+    Use(own_watch_);
   }
 
   /// Collects everything the ring holds now.
   void Collect() {
+    collector_ = this;
     const std::atomic<bool> stop = true;
-    reader_->Run(stop);
+    watch_->reader->Run(stop);
   }
 
   /// Bytes seen of one SSL object in one direction, in order, with no regard to gaps.
@@ -80,8 +109,12 @@ class CaptureFixture : public ::testing::TestWithParam<AttachMode> {
   }
 
   KernelCounters Counters() const {
-    const auto counters = probes_->ReadCounters();
+    auto counters = watch_->probes->ReadCounters();
     EXPECT_TRUE(counters.has_value());
+    for (std::size_t i = 0; i < counters->size(); ++i) {
+      (*counters)[i].events -= counters_before_[i].events;
+      (*counters)[i].bytes -= counters_before_[i].bytes;
+    }
     return *counters;
   }
 
@@ -91,8 +124,8 @@ class CaptureFixture : public ::testing::TestWithParam<AttachMode> {
     return bytes;
   }
 
-  std::unique_ptr<ProbeSession> probes_;
-  std::unique_ptr<RingReader> reader_;
+  const ProbeSession& probes() const { return *watch_->probes; }
+
   std::vector<CapturedData> data_;
   std::vector<ConnDataEvent> connections_;
   std::vector<SSLEndEvent> ends_;
@@ -101,6 +134,39 @@ class CaptureFixture : public ::testing::TestWithParam<AttachMode> {
   std::string order_;
 
  private:
+  struct Watch {
+    std::unique_ptr<ProbeSession> probes;
+    std::unique_ptr<RingReader> reader;
+  };
+
+  static void Open(ProbeOptions options, Watch& watch) {
+    options.attach_mode = GetParam().mode;
+    options.strategy = GetParam().strategy;
+    auto probes = ProbeSession::Open(options);
+    ASSERT_TRUE(probes.has_value()) << probes.error().Describe();
+    watch.probes = std::move(*probes);
+    const auto attached = watch.probes->AttachLibrary(OwnLibssl());
+    ASSERT_TRUE(attached.has_value()) << attached.error().Describe();
+    auto reader = RingReader::Open(
+        *watch.probes, options.ring_bytes,
+        [](std::span<const std::byte> record) { collector_->Keep(record); }, [] {});
+    ASSERT_TRUE(reader.has_value()) << reader.error().Describe();
+    watch.reader = std::move(*reader);
+  }
+
+  void Use(Watch& watch) {
+    ASSERT_NE(watch.reader, nullptr) << "it could not be started";
+    watch_ = &watch;
+    Collect();
+    data_.clear();
+    connections_.clear();
+    ends_.clear();
+    sockets_.clear();
+    order_.clear();
+    counters_before_ = {};
+    counters_before_ = Counters();
+  }
+
   void Keep(std::span<const std::byte> record) {
     const auto decoded = Decode(record);
     ASSERT_TRUE(decoded.has_value()) << decoded.error().Describe();
@@ -118,12 +184,29 @@ class CaptureFixture : public ::testing::TestWithParam<AttachMode> {
       order_ += 'e';
     }
   }
+
+  static inline CaptureFixture* collector_ = nullptr;
+  Watch own_watch_;
+  Watch* watch_ = nullptr;
+  KernelCounters counters_before_{};
 };
 
-inline auto AttachModes() { return ::testing::Values(AttachMode::kAuto, AttachMode::kPublic); }
+/// Every place in the library.
+inline auto AttachModes() {
+  return ::testing::Values(Attachment{"AutoAttach"},
+                           Attachment{"PublicAttach", AttachMode::kPublic});
+}
 
-inline std::string AttachModeName(const ::testing::TestParamInfo<AttachMode>& mode) {
-  return mode.param == AttachMode::kAuto ? "AutoAttach" : "PublicAttach";
+/// Every place in the kernel.
+inline auto AttachStrategies() {
+  return ::testing::Values(Attachment{"TpBtf", AttachMode::kAuto, AttachStrategy::kTpBtf},
+                           Attachment{"Fentry", AttachMode::kAuto, AttachStrategy::kFentry},
+                           Attachment{"Kprobe", AttachMode::kAuto, AttachStrategy::kKprobe},
+                           Attachment{"Syscall", AttachMode::kAuto, AttachStrategy::kSyscall});
+}
+
+inline std::string AttachmentName(const ::testing::TestParamInfo<Attachment>& attachment) {
+  return attachment.param.name;
 }
 
 }  // namespace tlscope

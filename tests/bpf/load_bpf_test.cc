@@ -5,7 +5,6 @@
 #include <tlscope.skel.h>
 
 #include <algorithm>
-#include <iterator>
 #include <memory>
 #include <string_view>
 
@@ -17,28 +16,47 @@ namespace {
 
 // Programs for which there is another where the kernel lacks what they need. Those a kernel has are
 // loaded by the other tests.
-constexpr std::string_view kReplaceable[] = {"ssl_io_exit", "sock_send", "sock_recv"};
+bool IsReplaceable(std::string_view program) {
+  if (program == "ssl_io_exit") return true;
+  return std::ranges::any_of(AllStrategies(), [&](const StrategyInfo& strategy) {
+    return std::ranges::find(strategy.programs, program) != strategy.programs.end();
+  });
+}
 
 TEST(LoadBpfTest, TheVerifierTakesEveryProgramThatHasNoReplacement) {
   const SkeletonPtr skeleton(tlscope_bpf__open());
   ASSERT_NE(skeleton, nullptr);
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton->obj) {
-    const bool replaceable =
-        std::ranges::find(kReplaceable, bpf_program__name(program)) != std::end(kReplaceable);
-    bpf_program__set_autoload(program, !replaceable);
+    bpf_program__set_autoload(program, !IsReplaceable(bpf_program__name(program)));
   }
   EXPECT_EQ(tlscope_bpf__load(skeleton.get()), 0);
 }
 
 TEST(LoadBpfTest, RefusesALibraryThatIsNoOpenssl) {
-  auto probes = ProbeSession::Open({});
+  ProbeOptions options;
+  options.max_payload_bytes = 1 << 16;
+  auto probes = ProbeSession::Open(options);
   ASSERT_TRUE(probes.has_value()) << probes.error().Describe();
   Dl_info libc{};
   dladdr(reinterpret_cast<void*>(&getpid), &libc);
   const auto result = (*probes)->AttachLibrary(libc.dli_fname);
   ASSERT_FALSE(result.has_value());
   EXPECT_EQ(result.error().code, Errc::kNotFound);
+}
+
+TEST(LoadBpfTest, SaysWhatAStrategyLacksAndWhatWouldDo) {
+  for (const StrategyInfo& strategy : AllStrategies()) {
+    SCOPED_TRACE(strategy.name);
+    ProbeOptions options;
+    options.max_payload_bytes = 1 << 16;  // more makes old kernels slow to load
+    options.strategy = strategy.strategy;
+    const auto probes = ProbeSession::Open(options);
+    if (probes.has_value()) continue;
+    EXPECT_EQ(probes.error().code, Errc::kUnsupported);
+    EXPECT_NE(probes.error().what.find(strategy.needs), std::string::npos);
+    EXPECT_NE(probes.error().remedy.find("--attach-strategy auto"), std::string::npos);
+  }
 }
 
 }  // namespace

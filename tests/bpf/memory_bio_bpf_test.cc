@@ -13,10 +13,14 @@
 namespace tlscope {
 namespace {
 
-using MemoryBioBpfTest = CaptureFixture;
-// How a socket is found does not depend on where the calls are seen.
-INSTANTIATE_TEST_SUITE_P(Attach, MemoryBioBpfTest, ::testing::Values(AttachMode::kAuto),
-                         AttachModeName);
+class MemoryBioBpfTest : public CaptureFixture {
+ protected:
+  /// What a thread did in the moments before, in another test, would count, too.
+  void Start() { CaptureFixture::Start(OwnProcess()); }
+};
+
+// How a socket is found does not depend on where the calls are seen in the library.
+INSTANTIATE_TEST_SUITE_P(Kernel, MemoryBioBpfTest, AttachStrategies(), AttachmentName);
 
 Tuple Mirror(Tuple tuple) {
   std::swap(tuple.local, tuple.remote);

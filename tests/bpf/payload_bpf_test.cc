@@ -13,7 +13,7 @@ namespace tlscope {
 namespace {
 
 using PayloadBpfTest = CaptureFixture;
-INSTANTIATE_TEST_SUITE_P(Attach, PayloadBpfTest, AttachModes(), AttachModeName);
+INSTANTIATE_TEST_SUITE_P(Library, PayloadBpfTest, AttachModes(), AttachmentName);
 
 // Bytes that differ from place to place, so that a chunk in the wrong place is seen.
 std::string Pattern(std::size_t size) {
@@ -85,7 +85,7 @@ TEST_P(PayloadBpfTest, DeliversASingleCallOfFiveMebibytesAsFarAsTheKernelCan) {
   ASSERT_EQ(pair.Send(bytes), bytes);
   Collect();
   const std::uint64_t whole =
-      probes_->captures_any_size() ? bytes.size() : ProbeSession::kMaxCallBytesWithoutLoop;
+      probes().captures_any_size() ? bytes.size() : ProbeSession::kMaxCallBytesWithoutLoop;
   EXPECT_TRUE(BytesOf(pair.client(), DataType::kWrite) == bytes.substr(0, whole));
   EXPECT_TRUE(BytesOf(pair.server(), DataType::kRead) == bytes);
   EXPECT_EQ(Counters()[TLSCOPE_COUNT_TRUNCATED].bytes, bytes.size() - whole);

@@ -14,7 +14,10 @@ namespace tlscope {
 namespace {
 
 using SocketBpfTest = CaptureFixture;
-INSTANTIATE_TEST_SUITE_P(Attach, SocketBpfTest, AttachModes(), AttachModeName);
+INSTANTIATE_TEST_SUITE_P(Library, SocketBpfTest,
+                         ::testing::Values(Attachment{"PublicAttach", AttachMode::kPublic}),
+                         AttachmentName);
+INSTANTIATE_TEST_SUITE_P(Kernel, SocketBpfTest, AttachStrategies(), AttachmentName);
 
 Tuple Mirror(Tuple tuple) {
   std::swap(tuple.local, tuple.remote);
@@ -38,7 +41,6 @@ TEST_P(SocketBpfTest, FindsBothEndsOfASocketGivenByDescriptor) {
 
 TEST_P(SocketBpfTest, FindsTheSocketAndItsDescriptorFromTheNestedCallAlone) {
   Start();
-  if (!probes_->finds_nested_sockets()) GTEST_SKIP();
   TlsPair pair(TlsPair::Binding::kBio, TlsPair::Network::kIpv6);
   pair.Send("x");
   Collect();
@@ -52,7 +54,6 @@ TEST_P(SocketBpfTest, FindsTheSocketAndItsDescriptorFromTheNestedCallAlone) {
 
 TEST_P(SocketBpfTest, KnowsThePeerOfReadsServedFromTheLibrarysBuffer) {
   Start();
-  if (!probes_->finds_nested_sockets()) GTEST_SKIP();
   TlsPair pair(TlsPair::Binding::kBio);
   ASSERT_EQ(pair.Send(std::string(16384, 'x'), 1024).size(), 16384U);
   Collect();
@@ -65,7 +66,6 @@ TEST_P(SocketBpfTest, KnowsThePeerOfReadsServedFromTheLibrarysBuffer) {
 
 TEST_P(SocketBpfTest, NeverMixesTheConnectionsOfOneThread) {
   Start();
-  if (!probes_->finds_nested_sockets()) GTEST_SKIP();
   std::vector<std::unique_ptr<TlsPair>> pairs;
   pairs.reserve(8);
   for (int i = 0; i < 8; ++i) pairs.push_back(std::make_unique<TlsPair>(TlsPair::Binding::kBio));
@@ -131,8 +131,7 @@ TEST_P(SocketBpfTest, GivesAnSslObjectAtAReusedAddressANewGeneration) {
 TEST_P(SocketBpfTest, SeesConnectionsOlderThanItself) {
   TlsPair pair(TlsPair::Binding::kBio);
   pair.Send("before");
-  Start();
-  if (!probes_->finds_nested_sockets()) GTEST_SKIP();
+  Start(OwnProcess());
   pair.Send("after");
   Collect();
   EXPECT_EQ(BytesOf(pair.client(), DataType::kWrite), "after");

@@ -52,8 +52,8 @@ def test_help_and_version_need_no_privilege(unprivileged, arguments):
 
 def test_help_names_every_option():
     result = tlscope.run("capture", "--help")
-    options = ("--pid", "--uid", "--comm", "--max-payload", "--tsize", "--ring-mib")
-    for option in (*options, "--attach", "--libssl", "--wait", "--format", "--help"):
+    options = ("--pid", "--uid", "--comm", "--max-payload", "--tsize", "--ring-mib", "--attach")
+    for option in (*options, "--attach-strategy", "--libssl", "--wait", "--format", "--help"):
         assert option in result.stdout
 
 

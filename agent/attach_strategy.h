@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace tlscope {
+
+/// Where in the kernel the socket calls of a thread are seen, which name the socket of the SSL call
+/// they are made in. The cheapest first.
+enum class AttachStrategy : std::uint8_t {
+  kAuto,     ///< the first of the following that the kernel takes
+  kTpBtf,    ///< the tracepoints sock_send_length and sock_recv_length
+  kFentry,   ///< BPF trampolines at tcp_sendmsg and tcp_recvmsg
+  kKprobe,   ///< kernel probes at the same functions
+  kSyscall,  ///< the end of every system call
+};
+
+/// One strategy: its programs, and what the kernel must have for them.
+struct StrategyInfo {
+  AttachStrategy strategy;
+  const char* name;
+  std::span<const char* const> programs;
+  const char* needs;
+};
+
+/// All of them, in the order in which they are tried; kAuto is not among them.
+std::span<const StrategyInfo> AllStrategies();
+
+}  // namespace tlscope

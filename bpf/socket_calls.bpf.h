@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What a socket call of a watched thread tells, whichever hook of the kernel shows it. */
+#ifndef TLSCOPE_SOCKET_CALLS_BPF_H
+#define TLSCOPE_SOCKET_CALLS_BPF_H
+
+/* A socket call on a thread that is inside an SSL call belongs to that SSL object. */
+static __always_inline void nested_call(struct thread *thread, struct call *call, struct sock *sk)
+{
+	struct stream_key key;
+	struct stream *stream;
+
+	if (call->known_sock != (__u64)sk) {
+		key = stream_key_of(thread, call->ssl);
+		stream = get_stream(&key);
+		if (!stream)
+			return;
+		bind_socket(stream, &key, sk, TLSCOPE_SOCK_NESTED);
+		if (stream->sock != (__u64)sk)
+			return;
+		name_fd(stream, fd_of_syscall(sk));
+		call->known_sock = (__u64)sk;
+	}
+	call->nested = 1;
+}
+
+/* The thread sends on sk, or has sent. */
+static __always_inline void see_send(struct sock *sk)
+{
+	struct thread *thread = find_thread();
+	struct call *call = thread ? top_call(thread) : NULL;
+
+	if (call)
+		nested_call(thread, call, sk);
+	else if (thread && thread->has_memory_bio)
+		bind_by_sent(thread, sk);
+}
+
+/* The thread has received on sk. */
+static __always_inline void see_receive(struct sock *sk, long received)
+{
+	struct thread *thread = find_thread();
+	struct call *call = thread ? top_call(thread) : NULL;
+
+	if (call)
+		nested_call(thread, call, sk);
+	else if (thread && thread->has_memory_bio)
+		note_received(sk, received);
+}
+
+/* The same where a hook shows the socket, and another, later, how much was received. */
+static __always_inline void begin_receive(struct sock *sk)
+{
+	struct thread *thread = find_thread();
+	struct call *call = thread ? top_call(thread) : NULL;
+
+	if (call)
+		nested_call(thread, call, sk);
+	else if (thread && thread->has_memory_bio)
+		thread->receiving = (__u64)sk;
+}
+
+static __always_inline void end_receive(long received)
+{
+	struct thread *thread = find_thread();
+
+	if (!thread || !thread->receiving)
+		return;
+	note_received((struct sock *)thread->receiving, received);
+	thread->receiving = 0;
+}
+
+/* A system call is over. Its descriptor names the socket. */
+static __always_inline void see_syscall(struct pt_regs *regs, long ret)
+{
+	struct thread *thread = find_thread();
+	struct sock *sk;
+
+	if (!thread || (!thread->depth && !thread->has_memory_bio))
+		return;
+	switch (SYSCALL_NUMBER(regs)) {
+	case __NR_write:
+	case __NR_writev:
+	case __NR_sendto:
+	case __NR_sendmsg:
+		sk = sock_of_fd(syscall_fd(regs));
+		if (sk)
+			see_send(sk);
+		return;
+	case __NR_read:
+	case __NR_readv:
+	case __NR_recvfrom:
+	case __NR_recvmsg:
+		sk = sock_of_fd(syscall_fd(regs));
+		if (sk)
+			see_receive(sk, ret);
+		return;
+	}
+}
+
+#endif /* TLSCOPE_SOCKET_CALLS_BPF_H */
