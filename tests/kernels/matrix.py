@@ -24,64 +24,97 @@ _SERVER = "127.0.0.1:8443"
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
-    """What a kernel did; a cell that starts with `FAILED` says what was wrong."""
+class Strategy:
+    """A value of --attach-strategy."""
 
-    kernel: str
-    tests: str
-    capture: str
-
-    @property
-    def passed(self):
-        """Whether all is as it should be."""
-        return not any(cell.startswith("FAILED") for cell in (self.tests, self.capture))
+    in_tests: str  # what the BPF tests call it; empty for what they run without one
+    since: tuple = (0,)  # the first kernel that has it
 
 
-def judge_tests(section):
-    """What the BPF tests came to."""
-    if section is None:
-        return "FAILED: the guest did not get to the end of them"
-    passed = len(re.findall(rb"^\[       OK \]", section.output, re.MULTILINE))
-    failed = set(re.findall(rb"^\[  FAILED  \] (\S+?),? .*\(\d+ ms\)$", section.output, re.MULTILINE))
-    if section.status or failed or not passed:
-        names = " ".join(sorted(name.decode() for name in failed))
-        return f"FAILED: {names or f'status {section.status}'}"
-    return f"{passed} passed"
+STRATEGIES = {
+    "auto": Strategy(""),
+    "tp_btf": Strategy("TpBtf", (6, 3)),
+    "fentry": Strategy("Fentry"),
+    "kprobe": Strategy("Kprobe"),
+    "syscall": Strategy("Syscall"),
+}
 
 
-def judge_capture(section):
-    """What the capture came to: both ends of both exchanges, with their addresses."""
-    if section is None:
-        return "FAILED: the guest did not get to the end of it"
+class Failure(Exception):
+    """A kernel did not do what it should."""
+
+
+def judge_tests(run, strategy, expected):
+    """How many BPF tests of a strategy passed; of auto, those that are of none."""
+    section = _section(run, "bpf-tests")
+    results = {"OK": [], "FAILED": [], "SKIPPED": []}
+    for outcome, name in re.findall(
+        rb"^\[ *(OK|FAILED|SKIPPED) *\] ([\w./]+).*\(\d+ ms\)$", section.output, re.MULTILINE
+    ):
+        test = name.decode()
+        of_strategy = test.rpartition("/")[2] if test.startswith("Kernel/") else ""
+        if of_strategy == STRATEGIES[strategy].in_tests:
+            results[outcome.decode()].append(test)
+    if results["FAILED"]:
+        raise Failure(f"BPF tests {' '.join(results['FAILED'])}")
+    if not results["OK" if expected else "SKIPPED"] or results["SKIPPED" if expected else "OK"]:
+        counts = ", ".join(f"{len(tests)} {outcome}" for outcome, tests in results.items())
+        raise Failure(f"BPF tests: {counts}")
+    return len(results["OK"])
+
+
+def judge_capture(run, strategy, expected):
+    """Checks the capture of both ends of two exchanges; the strategy that it went by."""
+    section, log = _section(run, f"capture-{strategy}"), _section(run, f"log-{strategy}")
+    if not expected:
+        if section.status != 3 or b" which takes " not in section.output:
+            raise Failure(f"capture: not refused, status {section.status}")
+        return ""
     if section.status:
-        return f"FAILED: tlscope ended with status {section.status}"
+        raise Failure(f"capture: status {section.status}")
+    by_program = {"curl": [], "nginx": []}
     try:
         reader = TextReader()
-        messages = reader.feed(section.output) + reader.finish()
+        for message in reader.feed(section.output) + reader.finish():
+            by_program[message.comm].append(message)
     except FormatError as error:
-        return f"FAILED: {error}"
-    by_program = {"curl": [], "nginx": []}
-    for message in messages:
-        by_program[message.comm].append(message)
-    for program, seen in by_program.items():
-        if complaint := _complaint_about(program, seen):
-            return f"FAILED: {program}: {complaint}"
-    return f"{len(messages)} messages"
+        raise Failure(f"capture: {error}") from error
+    for program, messages in by_program.items():
+        _check_messages(program, messages)
+    used = re.search(rb"sockets are found by (\w+)", log.output)[1].decode()
+    if strategy not in ("auto", used):
+        raise Failure(f"capture: sockets were found by {used}")
+    return used
 
 
-def _complaint_about(program, messages):
+def _section(run, name):
+    if name not in run.sections:
+        raise Failure(f"the guest did not get to the end of {name}")
+    return run.sections[name]
+
+
+def _check_messages(program, messages):
     spoken = sorted((message.name, message.content) for message in messages)
     expected = [("HTTPRequest", b"")] * 2
     expected += [("HTTPResponse", f"you asked for {path}\n".encode()) for path in ("/first", "/second")]
     if spoken != expected or not all(message.whole for message in messages):
-        return f"captured {spoken}"
+        raise Failure(f"capture: {program} said {spoken}")
     ends = {(str(message.src), str(message.dest)) for message in messages}
-    if len(ends) != 1:
-        return f"one connection has several addresses: {ends}"
-    ((own, peer),) = ends
-    if (peer if program == "curl" else own) != _SERVER:
-        return f"wrong addresses: {own} to {peer}"
-    return ""
+    if len(ends) != 1 or {end[program == "curl"] for end in ends} != {_SERVER}:
+        raise Failure(f"capture: {program} has addresses {ends}")
+
+
+def judge(run, version, strategy):
+    """The cell of the table for a strategy."""
+    expected = kernel_packages.numbers(version) >= STRATEGIES[strategy].since
+    try:
+        passed = judge_tests(run, strategy, expected)
+        used = judge_capture(run, strategy, expected)
+    except Failure as failure:
+        return f"FAILED: {failure}"
+    if not expected:
+        return "not there"
+    return f"{passed} tests, capture" + (f" by {used}" if strategy == "auto" else "")
 
 
 def test(kernel, archive, logs):
@@ -90,14 +123,11 @@ def test(kernel, archive, logs):
     run = virtual_machine.run(kernel, archive)
     log = logs / f"{kernel.version}.log"
     log.write_bytes(run.console)
-    row = Row(
-        kernel.version,
-        judge_tests(run.sections.get("bpf-tests")),
-        judge_capture(run.sections.get("capture-auto")),
-    )
-    state = "passed" if row.passed else f"FAILED, see {log}"
+    cells = [judge(run, kernel.version, strategy) for strategy in STRATEGIES]
+    failed = any(cell.startswith("FAILED") for cell in cells)
+    state = f"FAILED, see {log}" if failed else "passed"
     print(f"{kernel.version}: {state} in {time.monotonic() - started:.0f} s", file=sys.stderr)
-    return row
+    return [kernel.version, *cells]
 
 
 def main():
@@ -122,14 +152,14 @@ def main():
     with tempfile.TemporaryDirectory(prefix="tlscope-kernels-") as directory:
         archive = pathlib.Path(directory) / "initramfs"
         initramfs.build(archive, (build / "tlscope", build / "tests/tlscope_bpf_tests"))
-        # A guest waits for the kernel more than it computes.
+        # A guest waits for the kernel as much as it computes.
         with concurrent.futures.ThreadPoolExecutor(2 * os.cpu_count()) as pool:
             rows = list(pool.map(lambda kernel: test(kernel, archive, logs), kernels))
 
-    print("| kernel | BPF tests | capture |\n|---|---|---|")
-    for row in rows:
-        print(f"| {row.kernel} | {row.tests} | {row.capture} |")
-    return 0 if all(row.passed for row in rows) else 1
+    header = ["kernel", *STRATEGIES]
+    for cells in (header, ["---"] * len(header), *rows):
+        print(f"| {' | '.join(cells)} |")
+    return 1 if any(cell.startswith("FAILED") for row in rows for cell in row) else 0
 
 
 if __name__ == "__main__":
