@@ -2,7 +2,6 @@
 #include "agent/capture.h"
 
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -216,14 +215,6 @@ class Pipeline {
   std::atomic<bool> stopping_ = false;
   std::jthread thread_;  // last: joined before anything it uses goes
 };
-
-// Each library takes some dozens of descriptors.
-void RaiseDescriptorLimit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 std::optional<std::chrono::milliseconds> DetachAfter(const CaptureOptions& options) {
   if (options.detach_after_s == 0) return std::nullopt;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "agent/capture.h"
+#include "agent/doctor.h"
 
 namespace tlscope {
 namespace {
@@ -177,6 +178,27 @@ void AddCapture(CLI::App& app, CaptureOptions& options) {
   capture->add_flag("-v,--verbose", options.verbose, "Print what the BPF library says as well");
 }
 
+CLI::App* AddDoctor(CLI::App& app, DoctorOptions& options) {
+  CLI::App* doctor =
+      app.add_subcommand("doctor", "Say what this host can do, and why a capture may stay empty");
+  doctor->add_option("--pid", options.pids, "Report on this process only (repeatable)")
+      ->check(Id("process id", 1));
+  doctor->add_option("--seconds", options.seconds, "How long to capture on trial; 0: not at all")
+      ->check(CLI::Range(0, 3600))
+      ->capture_default_str();
+  doctor->add_flag("--json", options.json, "Print JSON, for programs");
+  doctor->add_option("--btf", options.btf_path, "Read the kernel's types from this file")
+      ->check(CLI::ExistingFile);
+  return doctor;
+}
+
+int DoctorStatus(const DoctorOptions& options) {
+  const Result<bool> works = RunDoctor(options);
+  if (works) return *works ? kExitOk : kExitMissing;
+  spdlog::error("{}", works.error().Describe());
+  return ExitStatusOf(works.error());
+}
+
 void SetUpLog(const CaptureOptions& options) {
   auto log = spdlog::stderr_logger_mt("tlscope");
   log->set_pattern("%n: %v");
@@ -201,6 +223,8 @@ int RunCommandLine(int argc, char** argv) {
   app.require_subcommand(1);
   CaptureOptions options;
   AddCapture(app, options);
+  DoctorOptions doctor_options;
+  const CLI::App* const doctor = AddDoctor(app, doctor_options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
@@ -211,6 +235,7 @@ int RunCommandLine(int argc, char** argv) {
   }
 
   SetUpLog(options);
+  if (doctor->parsed()) return DoctorStatus(doctor_options);
   if (const Result<void> result = RunCapture(options); !result) {
     spdlog::error("{}", result.error().Describe());
     return ExitStatusOf(result.error());

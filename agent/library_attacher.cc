@@ -2,9 +2,7 @@
 #include "agent/library_attacher.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,44 +28,18 @@ constexpr std::size_t kMaxRecent = 16384;
 constexpr std::size_t kMaxNoticed = 256;  // each holds a descriptor
 constexpr std::size_t kMaxMissed = 64;
 
-std::string DescriptorPath(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
-
-// What to call a mapped file: its path if that leads there from here, too.
-std::string NameOf(int fd, const Mapping& mapping) {
-  std::string name(mapping.path);
-  struct stat file {};
-  struct stat here {};
-  if (fstat(fd, &file) != 0) return name;
-  if (file.st_nlink == 0) return name + " (deleted)";
-  if (stat(name.c_str(), &here) == 0 && here.st_dev == file.st_dev && here.st_ino == file.st_ino)
-    return name;
-  return name + " (as process " + std::to_string(mapping.pid) + " sees it)";
-}
-
 }  // namespace
 
 LibraryAttacher::LibraryAttacher(ProbeSession& probes, const EventBus& bus)
     : probes_(probes), bus_(bus) {
   const UniqueFd self(open("/proc/self/exe", O_PATH | O_CLOEXEC));
-  if (const auto key = KeyOf(self.get())) others_.emplace(*key, Time::max());
-}
-
-std::optional<LibraryAttacher::FileKey> LibraryAttacher::KeyOf(int fd) {
-  struct stat status {};
-  struct statfs system {};
-  if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
-  FileKey key{status.st_dev, status.st_ino, status.st_size,
-              status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
-  // Containers made from one image see one inode, each on a device of its own. (That two files of
-  // two images agree in all the rest does not happen; if it did, one would go unwatched.)
-  if (fstatfs(fd, &system) == 0 && system.f_type == OVERLAYFS_SUPER_MAGIC) key.device = 0;
-  return key;
+  if (const auto key = FileKeyOf(self.get())) others_.emplace(*key, Time::max());
 }
 
 Result<void> LibraryAttacher::Attach(const std::string& path, Time now) {
   UniqueFd file(open(path.c_str(), O_PATH | O_CLOEXEC));
   if (!file) return Fail(Errc::kSystem, errno, "find " + path);
-  const auto key = KeyOf(file.get());
+  const auto key = FileKeyOf(file.get());
   if (!key) return Fail(Errc::kNotFound, 0, "attach to " + path, "it is no file");
   return Look(*key, std::move(file), path, true, now);
 }
@@ -141,7 +113,7 @@ void LibraryAttacher::Notice(const Mapping& mapping, Time now) {
 bool LibraryAttacher::AttachNoticed(Time now) {
   if (recent_.size() >= kMaxRecent) recent_.clear();
   for (Noticed& noticed : std::exchange(noticed_, {})) {
-    const auto key = KeyOf(noticed.file.get());
+    const auto key = FileKeyOf(noticed.file.get());
     if (!key) continue;
     recent_[noticed.mapping.file] = {noticed.mapping.generation, now, *key};
     static_cast<void>(Look(*key, std::move(noticed.file), std::move(noticed.name), false, now));

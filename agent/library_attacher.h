@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
-#include <tuple>
 #include <vector>
 
+#include "agent/file_key.h"
 #include "agent/probe_session.h"
 #include "agent/process_maps.h"
 #include "agent/unique_fd.h"
@@ -49,19 +46,6 @@ class LibraryAttacher {
   std::size_t attached() const { return libraries_.size(); }
 
  private:
-  /// The same for one file whatever it is called, and not for what it is overwritten with.
-  struct FileKey {
-    dev_t device = 0;
-    ino_t inode = 0;
-    std::int64_t size = 0;
-    std::int64_t mtime_ns = 0;
-    bool operator==(const FileKey&) const = default;
-    bool operator<(const FileKey& other) const {
-      return std::tie(device, inode, size, mtime_ns) <
-             std::tie(other.device, other.inode, other.size, other.mtime_ns);
-    }
-  };
-
   struct Library {
     LibraryId id;
     UniqueFd file;  ///< keeps the inode from being reused
@@ -88,7 +72,6 @@ class LibraryAttacher {
     std::string path;
   };
 
-  static std::optional<FileKey> KeyOf(int fd);
   Result<void> Look(const FileKey& key, UniqueFd file, std::string name, bool installed, Time now);
   void DetachReplaced(const FileKey& key);
   void FindMissed(const std::vector<std::uint32_t>& pids);

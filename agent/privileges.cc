@@ -2,6 +2,7 @@
 #include "agent/privileges.h"
 
 #include <cap-ng.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -38,6 +39,13 @@ Result<void> CheckKernelTypes(const std::string& btf_path) {
   return Fail(Errc::kUnsupported, error, "read the kernel's types from " + path,
               "use a kernel built with CONFIG_DEBUG_INFO_BTF (5.8 or newer), or name a file with "
               "them: --btf FILE");
+}
+
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace tlscope

@@ -16,4 +16,7 @@ Result<void> CheckPrivileges();
 /// not.
 Result<void> CheckKernelTypes(const std::string& btf_path);
 
+/// Lets this process have as many open files as it may: each library takes some dozens.
+void RaiseDescriptorLimit();
+
 }  // namespace tlscope

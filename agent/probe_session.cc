@@ -111,8 +111,10 @@ class HookPlan {
         mode_(mode),
         path_(path),
         functions_(functions) {
-    AddData({"SSL_read", "SSL_read_ex", programs_.read_enter, programs_.read_ex_enter});
-    AddData({"SSL_write", "SSL_write_ex", programs_.write_enter, programs_.write_ex_enter});
+    points_.read =
+        AddData({"SSL_read", "SSL_read_ex", programs_.read_enter, programs_.read_ex_enter});
+    points_.write =
+        AddData({"SSL_write", "SSL_write_ex", programs_.write_enter, programs_.write_ex_enter});
     carries_data_ = !hooks_.empty();
     if (AddPublic("SSL_do_handshake", programs_.handshake_enter))
       AddReturn("SSL_do_handshake", programs_.handshake_exit);
@@ -125,12 +127,15 @@ class HookPlan {
 
   const std::vector<Hook>& hooks() const { return hooks_; }
   bool carries_data() const { return carries_data_; }
+  AttachPoints points() const { return points_; }
 
  private:
-  void AddData(const DataFunctions& direction) {
-    if (mode_ == AttachMode::kAuto && AddInner(direction)) return;
+  AttachPoint AddData(const DataFunctions& direction) {
+    const std::size_t before = hooks_.size();
+    if (mode_ == AttachMode::kAuto && AddInner(direction)) return AttachPoint::kInner;
     if (AddPublic(direction.plain, direction.plain_enter)) AddReturn(direction.plain, io_exit_);
     if (AddPublic(direction.ex, direction.ex_enter)) AddReturn(direction.ex, io_exit_);
+    return hooks_.size() > before ? AttachPoint::kPublic : AttachPoint::kNone;
   }
 
   bool AddInner(const DataFunctions& direction) {
@@ -168,6 +173,7 @@ class HookPlan {
   const FunctionOffsets& functions_;
   std::vector<Hook> hooks_;
   bool carries_data_ = false;
+  AttachPoints points_;
 };
 
 }  // namespace
@@ -202,6 +208,7 @@ Result<std::unique_ptr<ProbeSession>> ProbeSession::OpenWith(const ProbeOptions&
                                                              const StrategyInfo* strategy) {
   auto session = Load(options, strategy, true);
   if (!session && session.error().code != Errc::kUsage) session = Load(options, strategy, false);
+  if (session) (*session)->strategy_ = strategy;
   if (session) spdlog::debug("sockets are found by {}", strategy ? strategy->name : "SSL_set_fd");
   return session;
 }
@@ -302,8 +309,16 @@ Result<LibraryId> ProbeSession::AttachLibrary(const std::string& path, const std
     }
     links.push_back(std::move(link));
   }
-  libraries_.emplace(++last_library_, std::move(links));
+  libraries_.emplace(++last_library_, AttachedLibrary{std::move(links), plan.points()});
   return last_library_;
+}
+
+std::span<const std::string_view> ProbeSession::ProbedFunctions() { return kFunctions; }
+std::span<const std::string_view> ProbeSession::EssentialFunctions() { return kDataFunctions; }
+
+AttachPoints ProbeSession::PointsOf(LibraryId library) const {
+  const auto found = libraries_.find(library);
+  return found == libraries_.end() ? AttachPoints{} : found->second.points;
 }
 
 void ProbeSession::DetachLibrary(LibraryId library) { libraries_.erase(library); }

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/attach_strategy.h"
@@ -53,6 +55,17 @@ struct ProbeOptions {
 /// A library that a ProbeSession is attached to.
 using LibraryId = std::uint32_t;
 
+/// Where the probes of one direction of a library are.
+enum class AttachPoint : std::uint8_t {
+  kNone,    ///< the library has no such function
+  kInner,   ///< the one function that all public ones call
+  kPublic,  ///< each public function
+};
+struct AttachPoints {
+  AttachPoint read = AttachPoint::kNone;
+  AttachPoint write = AttachPoint::kNone;
+};
+
 /// The counters of the kernel side, summed over the CPUs; indexed by enum tlscope_counter.
 using KernelCounters = std::array<tlscope_counter_row, TLSCOPE_COUNTERS>;
 
@@ -73,6 +86,12 @@ class ProbeSession {
   Result<LibraryId> AttachLibrary(const std::string& path, const std::string& name);
   Result<LibraryId> AttachLibrary(const std::string& path) { return AttachLibrary(path, path); }
 
+  /// Every function that is probed where a library has it; and those of which it must have one.
+  static std::span<const std::string_view> ProbedFunctions();
+  static std::span<const std::string_view> EssentialFunctions();
+
+  AttachPoints PointsOf(LibraryId library) const;
+
   /// Detaches from one library; does nothing when it is not attached to.
   void DetachLibrary(LibraryId library);
 
@@ -91,6 +110,9 @@ class ProbeSession {
   /// Whether --max-payload is the only limit to what is captured of one call.
   bool captures_any_size() const { return has_loop_; }
 
+  /// How sockets are found besides by SSL_set_fd; nullptr when the kernel takes none of the ways.
+  const StrategyInfo* strategy() const { return strategy_; }
+
   /// Features the kernel lacks, each in a line that says what is worse without it.
   const std::vector<std::string>& shortcomings() const { return shortcomings_; }
 
@@ -107,10 +129,15 @@ class ProbeSession {
   // Links go before the programs they hold.
   SkeletonPtr skeleton_;
   std::vector<LinkPtr> links_;
-  std::map<LibraryId, std::vector<LinkPtr>> libraries_;
+  struct AttachedLibrary {
+    std::vector<LinkPtr> links;
+    AttachPoints points;
+  };
+  std::map<LibraryId, AttachedLibrary> libraries_;
   LibraryId last_library_ = 0;
   bool has_loop_ = true;
   AttachMode attach_mode_ = AttachMode::kAuto;
+  const StrategyInfo* strategy_ = nullptr;
   std::vector<std::string> shortcomings_;
 };
 

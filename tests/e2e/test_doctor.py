@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`tlscope doctor` says what the host can do, what is attached to and why a capture stays empty."""
+
+import contextlib
+import json
+import subprocess
+import threading
+
+import tlscope
+from native_peers import NativePeer, Pair, transfer
+from programs_under_trace import as_user
+
+WORKS, MISSING = 0, 3
+
+_WAITS = "#include <stdio.h>\nint main(void) { return getchar(); }"
+
+
+def diagnose(*options, launcher=()):
+    """Runs it; the status and the parsed report."""
+    result = tlscope.run("doctor", "--json", *options, launcher=launcher)
+    assert not result.stderr
+    return result.returncode, json.loads(result.stdout)
+
+
+def pids(*processes):
+    """The options that limit the report to these."""
+    return [word for process in processes for word in ("--pid", str(process.pid))]
+
+
+def test_each_library_is_named_with_version_symbols_and_place(
+    able_to_capture, builder, credentials
+):
+    expected = {
+        "openssl-1.1.1": ("OpenSSL 1.1.1", "inner", "inner"),
+        "openssl-3.0": ("OpenSSL 3.0.", "inner", "inner"),
+        # Its inner function for writing takes another argument.
+        "openssl-3.5": ("OpenSSL 3.5.", "inner", "public"),
+        "boringssl": ("BoringSSL", "public", "public"),
+        # Nothing of what it links says its version.
+        "static-debugdata": ("unknown", "inner", "inner"),
+    }
+    with contextlib.ExitStack() as stack:
+        peers = {
+            name: stack.enter_context(NativePeer(builder.build(name), credentials))
+            for name in expected
+        }
+        for peer in peers.values():
+            peer.listen()  # so that it has loaded everything
+        status, report = diagnose("--seconds", "0", *pids(*peers.values()))
+    assert status == WORKS and report["works"]
+    assert all(check["passed"] for check in report["checks"] if check["required"])
+    assert report["trial"] is None
+    libraries = {library["path"]: library for library in report["libraries"]}
+    processes = {process["pid"]: process for process in report["processes"]}
+    for name, (version, *points) in expected.items():
+        path = str(builder.build(name).functions_in)
+        library = libraries[path]
+        assert library["attached"] and not library["error"], name
+        assert library["version"].startswith(version), name
+        assert {"SSL_read", "SSL_write"} <= set(library["symbols"])
+        assert ("SSL_read_ex" in library["missing"]) == (name == "boringssl")
+        assert [library["read_point"], library["write_point"]] == points, name
+        assert processes[peers[name].pid]["libraries"] == [path]
+
+
+def test_a_trial_counts_calls_by_library_and_known_peers(able_to_capture, builder, credentials):
+    with contextlib.ExitStack() as stack:
+        pair = Pair(builder.build("static-dynsym"), credentials, stack)
+        stop = threading.Event()
+
+        def talk():
+            while not stop.wait(0.02):
+                transfer(pair.client, pair.server, b"hello")
+
+        thread = threading.Thread(target=talk)
+        thread.start()
+        try:
+            status, report = diagnose("--seconds", "1", *pids(pair.client, pair.server))
+        finally:
+            stop.set()
+            thread.join()
+    (library,) = report["libraries"]
+    assert status == WORKS
+    assert library["hits"] > 0 and library["shared_hits"] == 0
+    assert sum(process["hits"] for process in report["processes"]) == library["hits"]
+    assert report["trial"]["peer_known_share"] > 0
+    assert any("The capture works" in sentence for sentence in report["conclusions"])
+
+
+def test_other_tls_is_named(able_to_capture, scratch):
+    source = scratch / "other.c"
+    source.write_text(_WAITS)
+    note = scratch / "note"
+    note.write_bytes(b"made by Go")
+    library, go = scratch / "libgnutls.so.30", scratch / "go-program"
+    subprocess.run(["gcc", "-shared", "-o", library, "-x", "c", "/dev/null"], check=True)
+    program = scratch / "program"
+    subprocess.run(
+        ["gcc", "-o", program, source, "-Wl,--no-as-needed", library, f"-Wl,-rpath,{scratch}"],
+        check=True,
+    )
+    add = f"--add-section=.gopclntab={note}"
+    subprocess.run(["gcc", "-o", scratch / "bare", source], check=True)
+    subprocess.run(["objcopy", add, scratch / "bare", go], check=True)
+    with contextlib.ExitStack() as stack:
+        running = [
+            stack.enter_context(
+                subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            )
+            for path in (program, go)
+        ]
+        try:
+            while True:  # until both have been started in full
+                status, report = diagnose("--seconds", "0", *pids(*running))
+                if len(report["processes"]) == 2:
+                    break
+        finally:
+            for process in running:
+                process.kill()
+    assert status == WORKS
+    assert [process["other_tls"] for process in report["processes"]] == [
+        ["GnuTLS"],
+        ["Go's crypto/tls"],
+    ]
+    text = "\n".join(report["conclusions"])
+    assert f"TLS by GnuTLS is not captured: program ({running[0].pid})." in text
+    assert f"TLS by Go's crypto/tls is not captured: go-program ({running[1].pid})." in text
+    assert "No process maps OpenSSL or BoringSSL now" in text
+
+
+def test_without_privileges_it_says_so_and_ends_with_3(able_to_capture):
+    status, report = diagnose(launcher=as_user(65534))
+    assert status == MISSING and not report["works"]
+    (privileges,) = (check for check in report["checks"] if check["id"] == "privileges")
+    assert not privileges["passed"] and "CAP_BPF" in privileges["detail"]
+    assert report["processes_hidden"] > 0
+    assert "A capture cannot work here" in report["conclusions"][0]
+
+
+def test_the_text_says_the_same(able_to_capture, https_client):
+    https_client.ask("library")
+    result = tlscope.run("doctor", "--seconds", "0", "--pid", str(https_client.pid))
+    assert result.returncode == WORKS
+    library = https_client.ask("library")["path"]
+    process = f"{https_client.pid} python3"
+    for words in ("ok      privileges", library, "version: OpenSSL 3.", process):
+        assert words in result.stdout
+
+
+def test_a_process_that_is_not_there_is_an_error(able_to_capture):
+    result = tlscope.run("doctor", "--pid", str(2**22 + 1))
+    assert result.returncode == 1 and "No such process" in result.stderr
