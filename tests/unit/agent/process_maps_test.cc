@@ -28,8 +28,8 @@ TEST(ProcessMapsTest, ReadsALineThatMapsAFileAsCode) {
 }
 
 TEST(ProcessMapsTest, TellsADeletedFileFromOneWithBlanksInItsName) {
-  const std::string head = "7f00-7fff r-xp 00000000 00:1b 9 ";
-  const auto deleted = ParseMapsLine(1, head + "/opt/a b/libssl.so.3 (deleted)");
+  const auto deleted =
+      ParseMapsLine(1, "7f00-7fff r-xp 00000000 00:1b 9 /opt/a b/libssl.so.3 (deleted)");
   ASSERT_TRUE(deleted.has_value());
   EXPECT_EQ(deleted->path, "/opt/a b/libssl.so.3");
   EXPECT_TRUE(deleted->deleted);
