@@ -117,8 +117,9 @@ class _Archive:
 
     def read(self, package, pattern):
         """The content of the file in `package` that `pattern` names."""
-        self._apt("apt-get", "download", "-qq", package, cwd=self.directory)
-        (archive,) = self.directory.glob("*.deb")
+        directory = self.directory / "cache"
+        self._apt("apt-get", "download", "-qq", package, cwd=directory)
+        (archive,) = directory.glob(f"{package}_*.deb")
         files = _run(["dpkg-deb", "--fsys-tarfile", str(archive)])
         archive.unlink()
         return _run(["tar", "-xO", "--wildcards", pattern], input=files)
