@@ -12,6 +12,7 @@
 
 #include "tlscope_abi.h"
 #include "kernel_types.bpf.h"
+#include "own_stack.bpf.h"
 #include "counters.bpf.h"
 #include "ring.bpf.h"
 #include "filters.bpf.h"
@@ -32,6 +33,7 @@ static __always_inline int enter(struct pt_regs *ctx, __u8 direction, __u64 move
 	struct call *call;
 	struct stream_key key;
 
+	keep_own_stack(ctx);
 	if (!process_wanted()) {
 		count(TLSCOPE_COUNT_FILTERED, 0);
 		return 0;
@@ -158,6 +160,7 @@ static __always_inline int leave(struct pt_regs *ctx, const int use_loop)
 	struct call call;
 	__u64 len;
 
+	keep_own_stack(ctx);
 	if (!thread || !take_call(thread, PT_REGS_SP(ctx) - RETURN_POP, &call)) {
 		if (!filters_in_use() || process_wanted())
 			count(TLSCOPE_COUNT_NO_CALL, 0);
@@ -212,6 +215,7 @@ int handshake_exit(struct pt_regs *ctx)
 	struct thread *thread = find_thread();
 	struct call call;
 
+	keep_own_stack(ctx);
 	if (thread && take_call(thread, PT_REGS_SP(ctx) - RETURN_POP, &call))
 		note_bio(thread, &call);
 	return 0;
@@ -224,6 +228,7 @@ static __always_inline int set_fd(struct pt_regs *ctx, int reads, int writes)
 	struct stream_key key;
 	struct stream *stream;
 
+	keep_own_stack(ctx);
 	if (!process_wanted())
 		return 0;
 	thread = get_thread();
@@ -275,6 +280,7 @@ int up_ref_enter(struct pt_regs *ctx)
 	struct stream_key key;
 	struct stream *stream;
 
+	keep_own_stack(ctx);
 	if (!process_wanted())
 		return 0;
 	thread = get_thread();
@@ -312,6 +318,7 @@ int free_enter(struct pt_regs *ctx)
 	struct stream_key key;
 	struct stream *stream;
 
+	keep_own_stack(ctx);
 	if (!process_wanted())
 		return 0;
 	thread = get_thread();

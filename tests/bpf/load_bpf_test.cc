@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "agent/probe_session.h"
@@ -31,6 +32,22 @@ TEST(LoadBpfTest, TheVerifierTakesEveryProgramThatHasNoReplacement) {
     bpf_program__set_autoload(program, !IsReplaceable(bpf_program__name(program)));
   }
   EXPECT_EQ(tlscope_bpf__load(skeleton.get()), 0);
+}
+
+// See bpf/own_stack.bpf.h.
+TEST(LoadBpfTest, KeepsUprobeProgramsOffThePerCpuStack) {
+  const SkeletonPtr skeleton(tlscope_bpf__open());
+  ASSERT_NE(skeleton, nullptr);
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton->obj) {
+    const std::string_view section = bpf_program__section_name(program);
+    if (section != "uprobe" && section != "uretprobe") continue;
+    const std::span code(bpf_program__insns(program), bpf_program__insn_cnt(program));
+    EXPECT_TRUE(std::ranges::any_of(code, [](const bpf_insn& instruction) {
+      return instruction.code == (BPF_JMP | BPF_CALL) && instruction.src_reg == 0 &&
+             instruction.imm == BPF_FUNC_tail_call;
+    })) << bpf_program__name(program);
+  }
 }
 
 TEST(LoadBpfTest, RefusesALibraryThatIsNoOpenssl) {
