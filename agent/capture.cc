@@ -227,6 +227,8 @@ Result<void> AttachLibraries(const CaptureOptions& options, LibraryAttacher& lib
     if (auto attached = libraries.Attach(path, now); !attached) return attached;
   }
   libraries.AttachAll(now);
+  if (libraries.attached() == 0 && libraries.denied())
+    return tl::make_unexpected(*libraries.denied());
   if (libraries.attached() > 0 || options.wait_for_library) return {};
   return Fail(Errc::kNotFound, 0, "find a libssl that a process maps or that is installed",
               "start the program to watch first, name its library with --libssl PATH, or wait for "

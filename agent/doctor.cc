@@ -72,6 +72,18 @@ void AddTally(const Tally& tally, DoctorReport& report) {
   }
 }
 
+// Whether the kernel takes uprobes from this process is only known by attaching one.
+void AddUprobeCheck(DoctorReport& report) {
+  DoctorCheck check{"uprobes", true, true, "probes can be attached to libraries"};
+  for (const DoctorLibrary& library : report.libraries) {
+    if (library.attached) return report.checks.push_back(std::move(check));
+    if (library.error.empty()) continue;
+    check.passed = false;
+    check.detail = library.error;
+  }
+  if (!check.passed) report.checks.push_back(std::move(check));
+}
+
 bool WriteAll(const std::string& text) {
   return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
          std::fflush(stdout) == 0;
@@ -90,6 +102,7 @@ Result<bool> RunDoctor(const DoctorOptions& options) {
   const std::unique_ptr<ProbeSession> probes = CheckHost(options.btf_path, report);
   const ProcessSurvey survey(options.pids, probes.get());
   survey.AddTo(report);
+  AddUprobeCheck(report);
   if (probes && options.seconds > 0 && !report.libraries.empty()) {
     const auto tally = Listen(*probes, options.seconds);
     if (!tally) return tl::make_unexpected(tally.error());

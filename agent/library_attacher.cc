@@ -63,6 +63,7 @@ Result<void> LibraryAttacher::Look(const FileKey& key, UniqueFd file, std::strin
     return {};
   }
   if (others_.size() >= kMaxFiles) others_.clear();
+  if (id.error().code == Errc::kPrivilege) denied_ = id.error();
   const bool none = id.error().code == Errc::kNotFound;  // others' libraries have such names, too
   others_[key] = none ? Time::max() : now + kRetryAfter;
   if (!none && !again)

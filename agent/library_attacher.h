@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,9 @@ class LibraryAttacher {
 
   std::size_t attached() const { return libraries_.size(); }
 
+  /// What the kernel said where it did not let this process attach to a library.
+  const std::optional<Error>& denied() const { return denied_; }
+
  private:
   struct Library {
     LibraryId id;
@@ -85,6 +89,7 @@ class LibraryAttacher {
   std::map<MappedFileId, Recent> recent_;
   std::vector<Noticed> noticed_;
   std::vector<Missed> missed_;
+  std::optional<Error> denied_;
 };
 
 }  // namespace tlscope

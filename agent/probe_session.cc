@@ -301,6 +301,10 @@ Result<LibraryId> ProbeSession::AttachLibrary(const std::string& path, const std
         bpf_program__attach_uprobe_opts(hook.program, -1, path.c_str(), hook.offset, &uprobe));
     if (!link) {
       const int error = errno;
+      if (error == EACCES || error == EPERM)
+        return Fail(Errc::kPrivilege, error, "attach " + std::string(hook.function) + " in " + name,
+                    "run it as root, or add CAP_SYS_ADMIN, without which this kernel takes no "
+                    "uprobe");
       return Fail(Errc::kSystem, error, "attach " + std::string(hook.function) + " in " + name,
                   error == EINVAL
                       ? "another tool may hold a probe there with a different reference "

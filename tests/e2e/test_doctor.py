@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import shutil
 import subprocess
 import threading
 
@@ -135,6 +136,21 @@ def test_without_privileges_it_says_so_and_ends_with_3(able_to_capture):
     assert not privileges["passed"] and "CAP_BPF" in privileges["detail"]
     assert report["processes_hidden"] > 0
     assert "A capture cannot work here" in report["conclusions"][0]
+
+
+def test_it_says_whether_the_least_capabilities_are_enough(able_to_capture, scratch):
+    """Some kernels take no uprobe without CAP_SYS_ADMIN."""
+    program = shutil.copy(tlscope.binary(), scratch)  # where every user can run it
+    capabilities = "-all,+bpf,+perfmon,+sys_ptrace"
+    launcher = [*as_user(65534), "--inh-caps", capabilities, "--ambient-caps", capabilities]
+    command = [*launcher, program, "doctor", "--json", "--seconds", "0"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    report = json.loads(result.stdout)
+    (uprobes,) = (check for check in report["checks"] if check["id"] == "uprobes")
+    attached = any(library["attached"] for library in report["libraries"])
+    assert uprobes["passed"] == report["works"] == attached
+    assert result.returncode == (WORKS if attached else MISSING)
+    assert attached or "CAP_SYS_ADMIN" in report["conclusions"][0]
 
 
 def test_the_text_says_the_same(able_to_capture, https_client):
