@@ -24,6 +24,7 @@
 #include "agent/mapping_watcher.h"
 #include "agent/privileges.h"
 #include "agent/probe_session.h"
+#include "agent/process_filters.h"
 #include "agent/ring_reader.h"
 #include "agent/stop_signal.h"
 #include "agent/summary.h"
@@ -73,8 +74,14 @@ Result<void> CheckPids(const std::vector<std::uint32_t>& pids) {
   return {};
 }
 
-ProbeOptions ProbeOptionsOf(const CaptureOptions& options) {
+Result<ProbeOptions> ProbeOptionsOf(const CaptureOptions& options) {
   ProbeOptions probes;
+  for (const std::string& path : options.cgroups) {
+    const auto cgroup = CgroupId(path);
+    if (!cgroup) return tl::make_unexpected(cgroup.error());
+    probes.cgroups.push_back(*cgroup);
+  }
+  probes.ports = options.ports;
   probes.pids = options.pids;
   probes.uids = options.uids;
   probes.comms = options.comms;
@@ -204,6 +211,7 @@ class Pipeline {
     ProcessorOptions processor;
     processor.limits.body_bytes = BodyLimitOf(options).bytes;
     processor.limits.decode_content = !options.raw_body;
+    processor.ports = options.ports;
     return processor;
   }
 
@@ -248,7 +256,9 @@ Result<void> RunCapture(const CaptureOptions& options) {
   // Before the look at what is mapped now: what comes after that is reported.
   const auto watcher = MappingWatcher::Open();
   if (!watcher) return tl::make_unexpected(watcher.error());
-  const auto probes = ProbeSession::Open(ProbeOptionsOf(options));
+  const auto probe_options = ProbeOptionsOf(options);
+  if (!probe_options) return tl::make_unexpected(probe_options.error());
+  const auto probes = ProbeSession::Open(*probe_options);
   if (!probes) return tl::make_unexpected(probes.error());
   for (const std::string& shortcoming : (*probes)->shortcomings())
     spdlog::warn("warning: {}", shortcoming);

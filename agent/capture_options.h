@@ -21,6 +21,8 @@ struct CaptureOptions {
   std::vector<std::uint32_t> pids;             ///< empty: every process
   std::vector<std::uint32_t> uids;             ///< empty: every user
   std::vector<std::string> comms;              ///< empty: every name; at most 15 bytes each
+  std::vector<std::string> cgroups;            ///< paths; empty: every control group
+  std::vector<std::uint16_t> ports;            ///< of either end; empty: every port
   std::vector<std::string> libraries;          ///< files to attach to besides those found
   std::uint64_t max_payload_bytes = 1U << 20;  ///< captured of one SSL call; 0: all
   std::uint64_t message_bytes = 16U << 20;     ///< kept of one message's body

@@ -69,6 +69,18 @@ CLI::Validator Size() {
       "SIZE");
 }
 
+CLI::Validator Port() {
+  return CLI::Validator(
+      [](std::string& value) -> std::string {
+        std::uint16_t port = 0;
+        const char* const end = value.data() + value.size();
+        const auto parsed = std::from_chars(value.data(), end, port);
+        if (parsed.ec == std::errc() && parsed.ptr == end && port != 0) return {};
+        return "'" + value + "' is no port (1 to 65535)";
+      },
+      "PORT");
+}
+
 CLI::Validator CommName() {
   return CLI::Validator(
       [](std::string& value) -> std::string {
@@ -144,12 +156,19 @@ void AddOutput(CLI::App& capture, CaptureOptions& options) {
 void AddCapture(CLI::App& app, CaptureOptions& options) {
   CLI::App* capture =
       app.add_subcommand("capture", "Print the plaintext of the TLS traffic on this host");
-  capture->add_option("--pid", options.pids, "Only this process (repeatable)")
+  capture->add_option("--pid", options.pids, "Only this process and its children (repeatable)")
       ->check(Id("process id", 1));
   capture->add_option("--uid", options.uids, "Only processes of this user id (repeatable)")
       ->check(Id("user id", 0));
   capture->add_option("--comm", options.comms, "Only processes of this name (repeatable)")
       ->check(CommName());
+  capture->add_option("--cgroup", options.cgroups,
+                      "Only processes in this control group or below it: a directory, or its path "
+                      "under the mount point of cgroup v2 (repeatable)");
+  capture
+      ->add_option("--port", options.ports,
+                   "Only connections with this port at either end (repeatable)")
+      ->check(Port());
   capture->add_option("--libssl", options.libraries, "Attach to this library too (repeatable)")
       ->check(CLI::ExistingFile);
   capture->add_flag("--wait", options.wait_for_library,

@@ -11,10 +11,12 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <span>
 #include <string_view>
 
 #include "agent/attach_point.h"
 #include "agent/elf_symbols.h"
+#include "agent/process_filters.h"
 
 namespace tlscope {
 namespace {
@@ -57,6 +59,8 @@ Result<SkeletonPtr> OpenSkeleton(const ProbeOptions& options) {
   skeleton->rodata->filter_by_pid = !options.pids.empty();
   skeleton->rodata->filter_by_uid = !options.uids.empty();
   skeleton->rodata->filter_by_comm = !options.comms.empty();
+  skeleton->rodata->filter_by_cgroup = !options.cgroups.empty();
+  skeleton->rodata->filter_by_port = !options.ports.empty();
   bpf_map__set_max_entries(skeleton->maps.events, static_cast<std::uint32_t>(options.ring_bytes));
   return skeleton;
 }
@@ -82,12 +86,27 @@ Result<void> FillFilters(const tlscope_bpf& skeleton, const ProbeOptions& option
     std::copy_n(comm.begin(), std::min(comm.size(), name.size() - 1), name.begin());
     if (auto result = AddKey(skeleton.maps.wanted_comms, name, "--comm"); !result) return result;
   }
+  for (const std::uint64_t cgroup : options.cgroups) {
+    if (auto result = AddKey(skeleton.maps.wanted_cgroups, cgroup, "--cgroup"); !result)
+      return result;
+  }
+  for (const std::uint16_t port : options.ports) {
+    if (auto result = AddKey(skeleton.maps.wanted_ports, port, "--port"); !result) return result;
+  }
+  return {};
+}
+
+// Once forks are followed: what is forked before the look is found by it, the rest is followed.
+Result<void> AddDescendants(const tlscope_bpf& skeleton, const ProbeOptions& options) {
+  for (const std::uint32_t pid : DescendantsOf(options.pids)) {
+    if (auto result = AddKey(skeleton.maps.wanted_pids, pid, "--pid"); !result) return result;
+  }
   return {};
 }
 
 constexpr std::string_view kFunctions[] = {
-    "SSL_read",    "SSL_write",   "SSL_read_ex", "SSL_write_ex", "SSL_set_fd",
-    "SSL_set_rfd", "SSL_set_wfd", "SSL_up_ref",  "SSL_free",     "SSL_do_handshake",
+    "SSL_read",    "SSL_write",  "SSL_read_ex", "SSL_write_ex",     "SSL_set_fd", "SSL_set_rfd",
+    "SSL_set_wfd", "SSL_up_ref", "SSL_free",    "SSL_do_handshake", "SSL_clear",  "SSL_sendfile",
 };
 
 /// Those a library must have to be of any use.
@@ -123,6 +142,9 @@ class HookPlan {
     AddPublic("SSL_set_wfd", programs_.set_wfd_enter);
     AddPublic("SSL_up_ref", programs_.up_ref_enter);
     AddPublic("SSL_free", programs_.free_enter);
+    AddPublic("SSL_clear", programs_.clear_enter);
+    if (AddPublic("SSL_sendfile", programs_.sendfile_enter))
+      AddReturn("SSL_sendfile", programs_.sendfile_exit);
   }
 
   const std::vector<Hook>& hooks() const { return hooks_; }
@@ -240,6 +262,8 @@ Result<std::unique_ptr<ProbeSession>> ProbeSession::Load(const ProbeOptions& opt
   if (auto result = FillFilters(*session->skeleton_, options); !result)
     return tl::make_unexpected(result.error());
   if (auto result = session->AttachSystemPrograms(strategy); !result)
+    return tl::make_unexpected(result.error());
+  if (auto result = AddDescendants(*session->skeleton_, options); !result)
     return tl::make_unexpected(result.error());
   return session;
 }

@@ -42,9 +42,11 @@ enum class AttachMode : std::uint8_t {
 
 /// How the programs are set up before they are loaded.
 struct ProbeOptions {
-  std::vector<std::uint32_t> pids;
+  std::vector<std::uint32_t> pids;  ///< and what they forked and will fork
   std::vector<std::uint32_t> uids;
   std::vector<std::string> comms;
+  std::vector<std::uint64_t> cgroups;  ///< as CgroupId tells them; those below are watched, too
+  std::vector<std::uint16_t> ports;    ///< of either end
   std::uint64_t max_payload_bytes = 1U << 20;
   std::uint64_t ring_bytes = 32U << 20;  ///< a power of two, at least the page size
   std::string btf_path;

@@ -35,17 +35,19 @@ void PrintSummary(const KernelCounters& kernel, const ProcessorStats& processor,
       MessagesByType(processor));
   spdlog::info(
       "lost: ring full {} ({} bytes), map full {} ({} bytes), unreadable memory {} ({} bytes), "
-      "over --max-payload {} ({} bytes)",
+      "over --max-payload {} ({} bytes), sent by SSL_sendfile {} ({} bytes)",
       row(TLSCOPE_COUNT_RING_FULL).events, row(TLSCOPE_COUNT_RING_FULL).bytes,
       row(TLSCOPE_COUNT_MAP_FULL).events, row(TLSCOPE_COUNT_MAP_FULL).bytes,
       row(TLSCOPE_COUNT_FAULT).events, row(TLSCOPE_COUNT_FAULT).bytes,
-      row(TLSCOPE_COUNT_TRUNCATED).events, row(TLSCOPE_COUNT_TRUNCATED).bytes);
+      row(TLSCOPE_COUNT_TRUNCATED).events, row(TLSCOPE_COUNT_TRUNCATED).bytes,
+      row(TLSCOPE_COUNT_SENDFILE).events, row(TLSCOPE_COUNT_SENDFILE).bytes);
   spdlog::info(
       "lost besides: {} connection records (ring full), {} returns without a call, {} undecodable "
       "records, {} bytes over --tsize",
       row(TLSCOPE_COUNT_RING_FULL_META).events, row(TLSCOPE_COUNT_NO_CALL).events,
       processor.decode_errors, processor.cut_bytes);
-  spdlog::info("filtered: {} calls", row(TLSCOPE_COUNT_FILTERED).events);
+  spdlog::info("filtered: {} calls, {} records of unknown or other ports",
+               row(TLSCOPE_COUNT_FILTERED).events, processor.filtered_events);
   spdlog::info("output: {} messages written ({} bytes), {} dropped", sink.written_blocks,
                sink.written_bytes,
                sink.dropped_full_blocks + sink.dropped_failed_blocks + sink.dropped_closed_blocks);

@@ -57,12 +57,21 @@ struct linux_binprm {
 	int argc;
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct signal_struct {
+	atomic_t live;
+};
+
 struct task_struct {
 	int pid;
 	int tgid;
 	void *stack;
 	struct task_struct *group_leader;
 	struct files_struct *files;
+	struct signal_struct *signal;
 	__u64 start_time;
 	__u64 self_exec_id;
 	char comm[16];

@@ -3,8 +3,8 @@
 #ifndef TLSCOPE_SOCKET_CALLS_BPF_H
 #define TLSCOPE_SOCKET_CALLS_BPF_H
 
-/* A socket call on a thread that is inside an SSL call belongs to that SSL object. */
-static __always_inline void nested_call(struct thread *thread, struct call *call, struct sock *sk)
+static __always_inline void bind_call(const struct thread *thread, struct call *call,
+				      struct sock *sk, __u8 layered)
 {
 	struct stream_key key;
 	struct stream *stream;
@@ -18,19 +18,32 @@ static __always_inline void nested_call(struct thread *thread, struct call *call
 		if (stream->sock != (__u64)sk)
 			return;
 		name_fd(stream, fd_of_syscall(sk));
+		stream->layered = layered;
 		call->known_sock = (__u64)sk;
 	}
 	call->nested = 1;
+}
+
+/*
+ * A socket call on a thread that is inside SSL calls belongs to their SSL objects: to the
+ * innermost, and, with TLS inside TLS, to those that speak through it.
+ */
+static __always_inline void nested_call(struct thread *thread, struct sock *sk)
+{
+	for (__u32 i = 0; i < MAX_DEPTH; i++) {
+		if (i >= thread->depth)
+			return;
+		bind_call(thread, &thread->calls[i], sk, i + 1 < thread->depth);
+	}
 }
 
 /* The thread sends on sk, or has sent. */
 static __always_inline void see_send(struct sock *sk)
 {
 	struct thread *thread = find_thread();
-	struct call *call = thread ? top_call(thread) : NULL;
 
-	if (call)
-		nested_call(thread, call, sk);
+	if (thread && thread->depth)
+		nested_call(thread, sk);
 	else if (thread && thread->has_memory_bio)
 		bind_by_sent(thread, sk);
 }
@@ -39,10 +52,9 @@ static __always_inline void see_send(struct sock *sk)
 static __always_inline void see_receive(struct sock *sk, long received)
 {
 	struct thread *thread = find_thread();
-	struct call *call = thread ? top_call(thread) : NULL;
 
-	if (call)
-		nested_call(thread, call, sk);
+	if (thread && thread->depth)
+		nested_call(thread, sk);
 	else if (thread && thread->has_memory_bio)
 		note_received(sk, received);
 }
@@ -51,10 +63,9 @@ static __always_inline void see_receive(struct sock *sk, long received)
 static __always_inline void begin_receive(struct sock *sk)
 {
 	struct thread *thread = find_thread();
-	struct call *call = thread ? top_call(thread) : NULL;
 
-	if (call)
-		nested_call(thread, call, sk);
+	if (thread && thread->depth)
+		nested_call(thread, sk);
 	else if (thread && thread->has_memory_bio)
 		thread->receiving = (__u64)sk;
 }

@@ -59,6 +59,8 @@ static __always_inline void emit_conn(__u64 sk, const struct tls_socket *socket,
 {
 	struct tlscope_conn_data *record;
 
+	if (!port_wanted(&socket->tuple))
+		return;
 	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 	if (!record) {
 		count(TLSCOPE_COUNT_RING_FULL_META, 0);

@@ -12,7 +12,8 @@ struct stream {
 	__s32 fd[TLSCOPE_DIRECTIONS];
 	__u32 extra_refs; /* SSL_up_ref calls not yet undone */
 	__u8 sock_gone; /* the kernel destroyed sock; its address may come back as another */
-	__u8 pad[3];
+	__u8 layered; /* another SSL object is between: sock_gone is told to that one */
+	__u8 pad[2];
 };
 
 /* LRU: a process can die without SSL_free, and nothing tells which SSL objects it had. */

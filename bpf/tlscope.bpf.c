@@ -55,7 +55,8 @@ static __always_inline int enter(struct pt_regs *ctx, __u8 direction, __u64 move
 	call->known_sock = 0;
 	/* A descriptor says where the data should go; only a call seen on the socket says it did.
 	 */
-	if (stream && !stream->sock_gone && stream->tuple.provenance != TLSCOPE_SOCK_SET_FD)
+	if (stream && !stream->sock_gone && !stream->layered &&
+	    stream->tuple.provenance != TLSCOPE_SOCK_SET_FD)
 		call->known_sock = stream->sock;
 	return 0;
 }
@@ -183,6 +184,10 @@ static __always_inline int leave(struct pt_regs *ctx, const int use_loop)
 	emission.buf = call.buf;
 	/* Before any decision to drop, so that userspace sees every gap. */
 	__sync_fetch_and_add(&stream->bytes[call.direction & 1], len);
+	if (!emission.head.socket_pending && !port_wanted(&stream->tuple)) {
+		count(TLSCOPE_COUNT_FILTERED, len);
+		return 0;
+	}
 	emit_payload(&emission, use_loop);
 	return 0;
 }
@@ -339,6 +344,68 @@ int free_enter(struct pt_regs *ctx)
 }
 
 /*
+ * int SSL_clear(SSL *ssl): the object begins anew, for another connection. Its descriptors and
+ * references stay.
+ */
+SEC("uprobe")
+int clear_enter(struct pt_regs *ctx)
+{
+	struct thread *thread = find_thread();
+	struct stream_key key;
+	struct stream *stream;
+	struct stream fresh = {};
+
+	if (!thread)
+		return 0;
+	key = stream_key_of(thread, PT_REGS_PARM1(ctx));
+	stream = bpf_map_lookup_elem(&streams, &key);
+	if (!stream)
+		return 0;
+	if (stream->bytes[TLSCOPE_READ] || stream->bytes[TLSCOPE_WRITE])
+		emit_end(&key, stream);
+	fresh.generation = bpf_ktime_get_ns();
+	fresh.fd[TLSCOPE_READ] = stream->fd[TLSCOPE_READ];
+	fresh.fd[TLSCOPE_WRITE] = stream->fd[TLSCOPE_WRITE];
+	fresh.extra_refs = stream->extra_refs;
+	bpf_map_update_elem(&streams, &key, &fresh, BPF_ANY);
+	return 0;
+}
+
+/* ossl_ssize_t SSL_sendfile(SSL *s, int fd, off_t offset, size_t size, int flags) */
+SEC("uprobe")
+int sendfile_enter(struct pt_regs *ctx)
+{
+	return enter(ctx, TLSCOPE_WRITE, 0);
+}
+
+/* The kernel took the bytes from the page cache, and no user memory ever holds them. */
+SEC("uretprobe")
+int sendfile_exit(struct pt_regs *ctx)
+{
+	struct thread *thread = find_thread();
+	__s64 sent = PT_REGS_RC(ctx);
+	struct stream_key key;
+	struct stream *stream;
+	struct call call;
+
+	if (!thread || !take_call(thread, PT_REGS_SP(ctx) - RETURN_POP, &call) || sent <= 0)
+		return 0;
+	key = stream_key_of(thread, call.ssl);
+	stream = get_stream(&key);
+	if (stream) {
+		bind_by_fd(stream, &key, TLSCOPE_WRITE);
+		__sync_fetch_and_add(&stream->bytes[TLSCOPE_WRITE], sent);
+		if (!port_wanted(&stream->tuple)) {
+			count(TLSCOPE_COUNT_FILTERED, sent);
+			return 0;
+		}
+	}
+	count(TLSCOPE_COUNT_SEEN, sent);
+	count(TLSCOPE_COUNT_SENDFILE, sent);
+	return 0;
+}
+
+/*
  * The socket calls of watched threads. Userspace loads one of the four groups that follow, the
  * first that the kernel takes.
  */
@@ -449,6 +516,17 @@ int BPF_PROG(thread_exit)
 	__u64 id = bpf_get_current_pid_tgid();
 
 	bpf_map_delete_elem(&threads, &id);
+	bpf_map_delete_elem(&ledgers, &id);
+	if (filter_by_pid)
+		forget_process();
+	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	if (filter_by_pid)
+		follow_child(parent, child);
 	return 0;
 }
 

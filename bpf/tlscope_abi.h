@@ -60,7 +60,8 @@ enum tlscope_conn_state {
 
 /*
  * Rows of the per-CPU counter array. For the traced calls that moved data and passed the filters:
- *   SEEN.bytes == bytes delivered in records + bytes of RING_FULL, MAP_FULL, FAULT and TRUNCATED.
+ *   SEEN.bytes == bytes delivered in records
+ *                 + bytes of RING_FULL, MAP_FULL, FAULT, TRUNCATED and SENDFILE.
  */
 enum tlscope_counter {
 	TLSCOPE_COUNT_SEEN = 0, /* SSL calls that moved data, and the bytes they moved */
@@ -71,7 +72,8 @@ enum tlscope_counter {
 	TLSCOPE_COUNT_NO_CALL = 5, /* returns whose entry was never seen; bytes unknown */
 	TLSCOPE_COUNT_FILTERED = 6, /* calls a filter turned away; bytes unknown */
 	TLSCOPE_COUNT_RING_FULL_META = 7, /* connection and end records lost to a full ring */
-	TLSCOPE_COUNTERS = 8,
+	TLSCOPE_COUNT_SENDFILE = 8, /* SSL_sendfile calls, whose bytes no user memory holds */
+	TLSCOPE_COUNTERS = 9,
 };
 
 struct tlscope_counter_row {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/connection_worker.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -101,7 +102,21 @@ void ConnectionWorker::ReleaseHeld() {
   env_.budget.Give(std::exchange(held_bytes_, 0));
 }
 
+bool ConnectionWorker::Wanted() const {
+  if (env_.ports.empty()) return true;
+  const auto wanted = [this](const Endpoint& end) {
+    return std::find(env_.ports.begin(), env_.ports.end(), end.port) != env_.ports.end();
+  };
+  return info_.tuple.family != AddressFamily::kNone &&
+         (wanted(info_.tuple.local) || wanted(info_.tuple.remote));
+}
+
 void ConnectionWorker::Take(const SSLDataEvent& event) {
+  if (!Wanted()) {
+    ++env_.stats.filtered_events;
+    env_.stats.filtered_bytes += event.data.size();
+    return;
+  }
   DirectionStream& stream = streams_[Index(event.direction)];
   if (event.direction != speaker_) {
     // Whoever is answered has said what it had to say.

@@ -86,6 +86,7 @@ class ConnectionWorker {
   bool Hold(const SSLDataEvent& event);
   void ReleaseHeld();
   void Take(const SSLDataEvent& event);
+  bool Wanted() const;
   void Learn(const SSLDataEvent& event);
   void Lose(DataType direction, std::uint64_t bytes, std::uint64_t ktime_ns);
   void OnMessage(DataType direction, Message&& message);

@@ -12,7 +12,8 @@ namespace tlscope {
 EventProcessor::EventProcessor(const ProcessorOptions& options, EventBus& bus)
     : options_(options),
       budget_(options.budget_bytes),
-      env_{options_.limits, ProtocolTable::Registered(), budget_, bus, stats_, RandomHashKey()},
+      env_{options_.limits, ProtocolTable::Registered(), budget_, bus, stats_, RandomHashKey(),
+           options_.ports},
       workers_(RandomHashKey()) {
   options_.max_workers = std::max<std::size_t>(options_.max_workers, 1);
 }

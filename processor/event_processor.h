@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <span>
+#include <vector>
 
 #include "parsers/byte_budget.h"
 #include "parsers/stream_parser.h"
@@ -29,6 +30,9 @@ struct ProcessorOptions {
   /// Ticks without an event after which a connection of unknown socket is over, and bytes of a
   /// protocol still undecided are raw.
   std::uint32_t idle_ticks = 10;
+  /// Ports of which a connection must have one at either end; empty: any. The kernel side asks the
+  /// same, but not of connections whose ends it does not know yet.
+  std::vector<std::uint16_t> ports = {};
 };
 
 /// Takes ring records in order, follows every connection in them, and publishes what they amount to

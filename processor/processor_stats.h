@@ -20,6 +20,8 @@ struct ProcessorStats {
   std::uint64_t data_bytes = 0;         ///< plaintext bytes in them
   std::uint64_t connection_events = 0;  ///< sockets opened or closed
   std::uint64_t ssl_ends = 0;           ///< SSL objects freed
+  std::uint64_t filtered_events = 0;    ///< pieces of connections that have no wanted port
+  std::uint64_t filtered_bytes = 0;     ///< plaintext bytes in them
 
   std::array<std::uint64_t, kParserTypes> messages{};  ///< emitted, by ParserType
   std::uint64_t exchanges = 0;       ///< requests published together with their responses

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "parsers/byte_budget.h"
 #include "parsers/stream_parser.h"
 #include "processor/direction_stream.h"
@@ -17,7 +20,8 @@ struct WorkerEnv {
   ByteBudget& budget;
   EventBus& bus;
   ProcessorStats& stats;
-  HashKey socket_key;  ///< hides kernel addresses in UUIDs
+  HashKey socket_key;                       ///< hides kernel addresses in UUIDs
+  const std::vector<std::uint16_t>& ports;  ///< of wanted connections; empty: any
 };
 
 }  // namespace tlscope

@@ -126,6 +126,12 @@ class CaptureFixture : public ::testing::TestWithParam<Attachment> {
 
   const ProbeSession& probes() const { return *watch_->probes; }
 
+  /// Attaches to one more library. For a test that was started with options of its own.
+  void AttachTo(const std::string& path) {
+    const auto attached = own_watch_.probes->AttachLibrary(path);
+    ASSERT_TRUE(attached.has_value()) << attached.error().Describe();
+  }
+
   std::vector<CapturedData> data_;
   std::vector<ConnDataEvent> connections_;
   std::vector<SSLEndEvent> ends_;

@@ -12,6 +12,9 @@
 namespace tlscope {
 namespace {
 
+// Beyond /proc/sys/kernel/pid_max.
+constexpr std::uint32_t kNoProcess = 1U << 30;
+
 using PayloadBpfTest = CaptureFixture;
 INSTANTIATE_TEST_SUITE_P(Library, PayloadBpfTest, AttachModes(), AttachmentName);
 
@@ -169,7 +172,7 @@ TEST_P(PayloadBpfTest, DoesNotCountPeekedBytes) {
 
 TEST_P(PayloadBpfTest, EmitsNoByteOfAFilteredProcess) {
   ProbeOptions options;
-  options.pids = {1};
+  options.pids = {kNoProcess};
   Start(options);
   TlsPair pair;
   ASSERT_EQ(pair.Send("secret"), "secret");
@@ -181,7 +184,7 @@ TEST_P(PayloadBpfTest, EmitsNoByteOfAFilteredProcess) {
 
 TEST_P(PayloadBpfTest, TakesSeveralValuesOfAFilterAndAllKindsTogether) {
   ProbeOptions options = OwnProcess();
-  options.pids.push_back(1);
+  options.pids.push_back(kNoProcess);
   options.uids = {4242, getuid()};
   options.comms = {"nobody-has-this", "tlscope_bpf_tes"};
   Start(options);

@@ -24,21 +24,6 @@ void Require(bool condition, const char* what) {
   std::abort();
 }
 
-SslContextPtr ServerContext() {
-  SslContextPtr context(SSL_CTX_new(TLS_server_method()));
-  EVP_PKEY* const key = EVP_EC_gen("P-256");
-  X509* const certificate = X509_new();
-  X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-  X509_set_pubkey(certificate, key);
-  Require(X509_sign(certificate, key, EVP_sha256()) > 0, "X509_sign");
-  Require(SSL_CTX_use_certificate(context.get(), certificate) == 1, "SSL_CTX_use_certificate");
-  Require(SSL_CTX_use_PrivateKey(context.get(), key) == 1, "SSL_CTX_use_PrivateKey");
-  X509_free(certificate);
-  EVP_PKEY_free(key);
-  return context;
-}
-
 struct Address {
   sockaddr_storage storage{};
   socklen_t size = sizeof(sockaddr_storage);
@@ -116,9 +101,24 @@ Endpoint EndpointOf(const Address& address) {
 
 }  // namespace
 
+SslContextPtr TestServerContext() {
+  SslContextPtr context(SSL_CTX_new(TLS_server_method()));
+  EVP_PKEY* const key = EVP_EC_gen("P-256");
+  X509* const certificate = X509_new();
+  X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+  X509_set_pubkey(certificate, key);
+  Require(X509_sign(certificate, key, EVP_sha256()) > 0, "X509_sign");
+  Require(SSL_CTX_use_certificate(context.get(), certificate) == 1, "SSL_CTX_use_certificate");
+  Require(SSL_CTX_use_PrivateKey(context.get(), key) == 1, "SSL_CTX_use_PrivateKey");
+  X509_free(certificate);
+  EVP_PKEY_free(key);
+  return context;
+}
+
 TlsPair::TlsPair(Binding binding, Network network)
     : binding_(binding),
-      server_context_(ServerContext()),
+      server_context_(TestServerContext()),
       client_context_(SSL_CTX_new(TLS_client_method())) {
   ConnectSockets(network, client_fd_, server_fd_);
   client_.reset(SSL_new(client_context_.get()));

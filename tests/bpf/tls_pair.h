@@ -19,6 +19,9 @@ struct FreeSslContext {
 using SslPtr = std::unique_ptr<SSL, FreeSsl>;
 using SslContextPtr = std::unique_ptr<SSL_CTX, FreeSslContext>;
 
+/// With a certificate that nobody has signed but itself.
+SslContextPtr TestServerContext();
+
 /// A client and a server of this process, connected over loopback TCP with the handshake done. Both
 /// sockets are non-blocking, so that one thread can drive both ends.
 class TlsPair {

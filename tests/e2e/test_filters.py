@@ -2,12 +2,17 @@
 """What a filter names is captured, and nothing else is."""
 
 import contextlib
+import os
+import pathlib
+import subprocess
 
 import pytest
 
 import conversation
-from conversation import check_exchanges_at
-from programs_under_trace import HttpsClient, as_user
+import tlscope
+from conversation import RESPONSE, check_exchanges_at
+from deadlines import eventually
+from programs_under_trace import HttpsClient, as_user, connect_peers, transfer
 from text_format import WRITE
 
 UIDS = {"root": 0, "nobody": 65534, "daemon": 1}
@@ -115,3 +120,101 @@ def test_different_filters_must_all_agree(capture, nginx, start):
     only_comm.ask("rename", comm="chosen")
     filters = ("--comm", "chosen", "--pid", str(both.pid), "--pid", str(only_pid.pid))
     check_only(capture, nginx, filters, [both], [only_pid, only_comm])
+
+
+# Runs each line it is given, in a child, and says when that is over.
+_SHELL = "while read -r line; do eval \"$line\"; echo done; done"
+
+
+@contextlib.contextmanager
+def shell():
+    """A shell, and what has it run a command in a child and wait for it."""
+    process = subprocess.Popen(
+        ["sh", "-c", _SHELL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+
+    def run(line):
+        process.stdin.write(line + "\n")
+        assert process.stdout.readline() == "done\n"
+
+    with process:
+        yield process, run
+        process.stdin.close()
+
+
+def test_the_children_of_a_pid(capture, nginx, start, credentials, scratch):
+    """Those that were there before the agent, those that come later, and theirs."""
+    other = start()
+    url = f"https://127.0.0.1:{nginx.port}/connection"
+    curl = f"curl -s --http1.1 --cacert {credentials.certificate} -o /dev/null {url}"
+    gate = scratch / "gate"
+    os.mkfifo(gate)
+    with shell() as (process, run):
+        run(f"(read -r _ < {gate}; {curl}) &")
+        with capture("--pid", str(process.pid)) as agent:
+            other.connect(nginx.port)
+            other.request("GET", "/connection")
+            run(f"echo > {gate}; wait")
+            run(curl)
+            run(f"sh -c '{curl}; true'")
+
+            def three_exchanges(messages):
+                responses = [message for message in messages if message.name == RESPONSE]
+                return responses if len(responses) == 3 else None
+
+            agent.wait_for(three_exchanges, "what three children received")
+            outcome = agent.stop()
+    assert {message.comm for message in outcome.messages} == {"curl"}
+    assert len({message.pid for message in outcome.messages}) == 3
+
+
+@pytest.fixture(name="cgroup")
+def _cgroup():
+    """A control group, and one in it."""
+    mounts = pathlib.Path("/proc/mounts").read_text(encoding="utf-8").splitlines()
+    root = next(line.split()[1] for line in mounts if line.split()[2] == "cgroup2")
+    outer = pathlib.Path(root) / f"tlscope-test-{os.getpid()}"
+    inner = outer / "inner"
+    inner.mkdir(parents=True)
+    yield inner
+
+    def left():
+        with contextlib.suppress(OSError):
+            inner.rmdir()
+        return not inner.exists()
+
+    eventually(left, "the control group is empty")
+    outer.rmdir()
+
+
+@pytest.mark.parametrize("name", ["path", "below the mount point"])
+def test_a_control_group_and_those_below_it(capture, nginx, start, cgroup, name):
+    wanted, other = start(), start()
+    (cgroup / "cgroup.procs").write_text(str(wanted.pid), encoding="ascii")
+    outer = cgroup.parent
+    argument = str(outer) if name == "path" else outer.name
+    check_only(capture, nginx, ("--cgroup", argument), [wanted], [other])
+    wanted.ask("close")
+    pathlib.Path(cgroup.parent.parent / "cgroup.procs").write_text(str(wanted.pid), "ascii")
+
+
+def test_no_control_group(able_to_capture):
+    result = tlscope.run("capture", "--cgroup", "/nowhere")
+    assert result.returncode == 2
+    assert "cannot watch control group /nowhere" in result.stderr
+
+
+def test_ports(capture, nginx, tls_client, tls_server, https_client):
+    """Of either end, and with nothing of other connections in the sums."""
+    with capture("--port", str(nginx.port), "--port", "1") as agent:
+        connect_peers(tls_client, tls_server)
+        transfer(tls_client, tls_server, b"GET /other HTTP/1.1\r\n\r\n")
+        client = https_client.connect(nginx.port)
+        exchange = https_client.request("GET", "/connection")
+        server = client.peer(nginx.worker_pid, "nginx")
+        exchanges = [(exchange.sent_bytes, exchange.received_bytes)]
+        conversation.check_exchanges(agent, client, server, exchanges)
+        outcome = agent.stop()
+    assert {message.pid for message in outcome.messages} == {client.pid, server.pid}
+    both = 2 * (len(exchange.sent_bytes) + len(exchange.received_bytes))
+    assert outcome.summary.seen.bytes == outcome.summary.delivered.bytes == both

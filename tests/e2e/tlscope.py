@@ -38,7 +38,8 @@ _SUMMARY = re.compile(
     r"tlscope: lost: ring full (?P<ring_full>\d+) \((?P<ring_full_bytes>\d+) bytes\), "
     r"map full (?P<map_full>\d+) \((?P<map_full_bytes>\d+) bytes\), "
     r"unreadable memory (?P<unreadable>\d+) \((?P<unreadable_bytes>\d+) bytes\), "
-    r"over --max-payload (?P<over_max>\d+) \((?P<over_max_bytes>\d+) bytes\)\n"
+    r"over --max-payload (?P<over_max>\d+) \((?P<over_max_bytes>\d+) bytes\), "
+    r"sent by SSL_sendfile (?P<sendfile>\d+) \((?P<sendfile_bytes>\d+) bytes\)\n"
     r"(?:tlscope: (?!output)[^\n]*\n)*"
     r"tlscope: output: (?P<written>\d+) messages written \((?P<written_bytes>\d+) bytes\), "
     r"(?P<dropped>\d+) dropped"
@@ -57,6 +58,7 @@ class Summary:
     map_full: Count
     unreadable: Count
     over_max_payload: Count
+    sendfile: Count
     written: Count
     dropped: int
 
@@ -81,6 +83,7 @@ class Summary:
             map_full=count("map_full"),
             unreadable=count("unreadable"),
             over_max_payload=count("over_max"),
+            sendfile=count("sendfile"),
             written=count("written"),
             dropped=parts["dropped"],
         )
@@ -88,7 +91,7 @@ class Summary:
     @property
     def lost_bytes(self):
         """Bytes that were moved and not delivered, whatever the cause."""
-        causes = (self.ring_full, self.map_full, self.unreadable, self.over_max_payload)
+        causes = (self.ring_full, self.map_full, self.unreadable, self.over_max_payload, self.sendfile)
         return sum(cause.bytes for cause in causes)
 
 

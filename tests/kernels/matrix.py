@@ -151,7 +151,8 @@ def main():
         return 1
     with tempfile.TemporaryDirectory(prefix="tlscope-kernels-") as directory:
         archive = pathlib.Path(directory) / "initramfs"
-        initramfs.build(archive, (build / "tlscope", build / "tests/tlscope_bpf_tests"))
+        ours = ("tlscope", "tests/tlscope_bpf_tests", "tests/libtlscope_stub_ssl.so")
+        initramfs.build(archive, [build / name for name in ours])
         # A guest waits for the kernel as much as it computes.
         with concurrent.futures.ThreadPoolExecutor(2 * os.cpu_count()) as pool:
             rows = list(pool.map(lambda kernel: test(kernel, archive, logs), kernels))
