@@ -165,7 +165,7 @@ TEST_P(ApiBpfTest, CountsWhatSslSendfileSendsAndLeavesItsPlace) {
   Start(OwnProcess());
   const std::string path = StubLibrary();
   void* const stub = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  ASSERT_NE(stub, nullptr) << dlerror();
+  ASSERT_NE(stub, nullptr) << path;
   AttachTo(path);
   const auto write = reinterpret_cast<int (*)(void*, const void*, int)>(dlsym(stub, "SSL_write"));
   const auto sendfile = reinterpret_cast<ssize_t (*)(void*, int, off_t, std::size_t, int)>(
