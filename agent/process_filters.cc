@@ -72,8 +72,9 @@ std::multimap<std::uint32_t, std::uint32_t> ChildrenByParent() {
 
 Result<std::uint64_t> CgroupId(const std::string& path) {
   if (const auto id = InodeOfCgroup(path)) return *id;
-  for (const std::string& mount : CgroupMounts()) {
-    if (const auto id = InodeOfCgroup(std::filesystem::path(mount) / path)) return *id;
+  for (const std::filesystem::path mount : CgroupMounts()) {
+    if (const auto id = InodeOfCgroup(mount / std::filesystem::path(path).relative_path()))
+      return *id;
   }
   return Fail(Errc::kUsage, 0, "watch control group " + path,
               "name a directory of cgroup v2, as in /sys/fs/cgroup/system.slice/nginx.service; cat "
