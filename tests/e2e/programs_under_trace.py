@@ -2,6 +2,7 @@
 """The programs whose TLS connections are captured, and the tools they are started with."""
 
 import base64
+import contextlib
 import dataclasses
 import json
 import os
@@ -40,6 +41,26 @@ def comm_of(pid):
 def programs_directory():
     """Where the programs of ours are."""
     return _PROGRAMS
+
+
+@contextlib.contextmanager
+def working_program(*command):
+    """A program of ours that works by itself, and what makes it do so and returns its report."""
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    answers = LineReader(process.stdout.fileno())
+
+    def work():
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        return json.loads(answers.read_line(Deadline()))
+
+    try:
+        yield process, work
+    finally:
+        process.stdin.close()
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
 
 def as_user(uid):

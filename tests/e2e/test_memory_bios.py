@@ -2,39 +2,15 @@
 """Programs that move TLS records to the socket themselves: every message has its own connection."""
 
 import collections
-import contextlib
-import json
 import os
 import shutil
-import subprocess
 
-from deadlines import Deadline, LineReader
 from conversation import REQUEST, RESPONSE
-from programs_under_trace import PYTHON, programs_directory
+from programs_under_trace import PYTHON, programs_directory, working_program
 from text_format import READ, WRITE, Endpoint
 
 CONNECTIONS = 200
 ROUNDS = 3
-
-
-@contextlib.contextmanager
-def running(*command):
-    """A program, and what makes it do its work and tell of it."""
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    answers = LineReader(process.stdout.fileno())
-
-    def work():
-        process.stdin.write(b"\n")
-        process.stdin.flush()
-        return json.loads(answers.read_line(Deadline()))
-
-    try:
-        yield process, work
-    finally:
-        process.stdin.close()
-        process.kill()
-        process.wait()
-        process.stdout.close()
 
 
 def check_peers(messages, connections):
@@ -62,7 +38,7 @@ def check_program(capture, arguments, credentials, *command):
     """Runs a program that talks to itself, and checks all that was captured of it."""
     sizes = (str(CONNECTIONS), str(ROUNDS))
     files = (str(credentials.certificate), str(credentials.key))
-    with running(*command, *files, *sizes) as (process, work):
+    with working_program(*command, *files, *sizes) as (process, work):
         with capture("--pid", str(process.pid), *arguments) as agent:
             connections = work()
             every = 4 * CONNECTIONS * ROUNDS
