@@ -355,6 +355,7 @@ int clear_enter(struct pt_regs *ctx)
 	struct stream *stream;
 	struct stream fresh = {};
 
+	keep_own_stack(ctx);
 	if (!thread)
 		return 0;
 	key = stream_key_of(thread, PT_REGS_PARM1(ctx));
@@ -388,6 +389,7 @@ int sendfile_exit(struct pt_regs *ctx)
 	struct stream *stream;
 	struct call call;
 
+	keep_own_stack(ctx);
 	if (!thread || !take_call(thread, PT_REGS_SP(ctx) - RETURN_POP, &call) || sent <= 0)
 		return 0;
 	key = stream_key_of(thread, call.ssl);
