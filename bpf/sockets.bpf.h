@@ -10,7 +10,7 @@ struct stream_key {
 };
 
 struct tls_socket {
-	__u64 generation; /* ktime of the first sight: tells apart sockets at one address */
+	__u64 generation; /* tells apart sockets at one address */
 	__u32 tgid; /* who was seen using it */
 	__u32 tid;
 	__u8 comm[TLSCOPE_COMM_LEN];
@@ -94,7 +94,7 @@ static __always_inline struct tls_socket *get_socket(struct sock *sk)
 		return socket;
 	if (!is_tcp(sk))
 		return NULL;
-	fresh.generation = bpf_ktime_get_ns();
+	fresh.generation = next_generation();
 	fresh.tgid = pid_tgid >> 32;
 	fresh.tid = (__u32)pid_tgid;
 	bpf_get_current_comm(fresh.comm, sizeof(fresh.comm));

@@ -4,7 +4,7 @@
 #define TLSCOPE_STREAMS_BPF_H
 
 struct stream {
-	__u64 generation; /* ktime of the first sight: tells apart SSL objects at one address */
+	__u64 generation; /* tells apart SSL objects at one address */
 	__u64 bytes[TLSCOPE_DIRECTIONS]; /* plaintext moved so far */
 	__u64 sock; /* struct sock *, 0 when unknown */
 	__u64 sock_generation;
@@ -42,7 +42,7 @@ static __always_inline struct stream *get_stream(const struct stream_key *key)
 
 	if (stream)
 		return stream;
-	fresh.generation = bpf_ktime_get_ns();
+	fresh.generation = next_generation();
 	bpf_map_update_elem(&streams, key, &fresh, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&streams, key);
 }

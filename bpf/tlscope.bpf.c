@@ -13,6 +13,7 @@
 #include "tlscope_abi.h"
 #include "kernel_types.bpf.h"
 #include "own_stack.bpf.h"
+#include "generation.bpf.h"
 #include "counters.bpf.h"
 #include "ring.bpf.h"
 #include "filters.bpf.h"
@@ -364,7 +365,7 @@ int clear_enter(struct pt_regs *ctx)
 		return 0;
 	if (stream->bytes[TLSCOPE_READ] || stream->bytes[TLSCOPE_WRITE])
 		emit_end(&key, stream);
-	fresh.generation = bpf_ktime_get_ns();
+	fresh.generation = next_generation();
 	fresh.fd[TLSCOPE_READ] = stream->fd[TLSCOPE_READ];
 	fresh.fd[TLSCOPE_WRITE] = stream->fd[TLSCOPE_WRITE];
 	fresh.extra_refs = stream->extra_refs;

@@ -56,11 +56,18 @@ def judge_tests(run, strategy, expected):
         if of_strategy == STRATEGIES[strategy].in_tests:
             results[outcome.decode()].append(test)
     if results["FAILED"]:
+        for test in results["FAILED"]:
+            print(_words_of(test, section.output), file=sys.stderr)
         raise Failure(f"BPF tests {' '.join(results['FAILED'])}")
     if not results["OK" if expected else "SKIPPED"] or results["SKIPPED" if expected else "OK"]:
         counts = ", ".join(f"{len(tests)} {outcome}" for outcome, tests in results.items())
         raise Failure(f"BPF tests: {counts}")
     return len(results["OK"])
+
+
+def _words_of(test, output):
+    """What a test printed."""
+    return output.partition(f"] {test}\n".encode())[2].partition(b"\n[")[0].decode(errors="replace")
 
 
 def judge_capture(run, strategy, expected):
