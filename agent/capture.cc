@@ -197,10 +197,11 @@ class Pipeline {
         output_(std::move(format), *sink_),
         processor_(ProcessorOptionsOf(options), bus_) {
     for (const char* pattern : {"events.http.request", "events.http.response",
-                                "events.http.exchange", "events.tls.#", "control.health.lost"}) {
+                                "events.http.exchange", "events.tls.data", "control.health.lost"}) {
       Subscribe(pattern);
     }
     if (options.show_frames) Subscribe("events.http.frame");
+    if (options.show_handshakes) Subscribe("events.tls.handshake");
   }
 
   void Subscribe(const char* pattern) {
@@ -282,7 +283,8 @@ Result<void> RunCapture(const CaptureOptions& options) {
   if (!attached) return attached;
   const auto counters = (*probes)->ReadCounters();
   if (!counters) return tl::make_unexpected(counters.error());
-  PrintSummary(*counters, (*pipeline)->processor_stats(), (*pipeline)->sink_stats());
+  PrintSummary(*counters, (*probes)->CountEvictions(*counters), (*pipeline)->processor_stats(),
+               (*pipeline)->sink_stats());
   return {};
 }
 

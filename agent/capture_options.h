@@ -35,9 +35,10 @@ struct CaptureOptions {
   BodyView body_view = BodyView::kAuto;
   ColorMode color = ColorMode::kAuto;
   bool pretty_json = false;
-  std::string protoset_path;   ///< of descriptors; empty: none
-  bool show_frames = false;    ///< print HTTP/2 frames, too
-  bool attach_public = false;  ///< probe the public functions only
+  std::string protoset_path;     ///< of descriptors; empty: none
+  bool show_frames = false;      ///< print HTTP/2 frames, too
+  bool show_handshakes = false;  ///< print what TLS handshakes tell, too
+  bool attach_public = false;    ///< probe the public functions only
   AttachStrategy strategy = AttachStrategy::kAuto;
   bool wait_for_library = false;      ///< go on when the host has no libssl yet
   std::uint32_t detach_after_s = 60;  ///< unmapped that long, a library is left; 0: never

@@ -135,6 +135,8 @@ void AddOutput(CLI::App& capture, CaptureOptions& options) {
                   "Show gRPC messages as JSON by the descriptors in this file")
       ->check(CLI::ExistingFile);
   capture.add_flag("--show-frames", options.show_frames, "Print a line for each HTTP/2 frame, too");
+  capture.add_flag("--show-handshakes", options.show_handshakes,
+                   "Print lines for each TLS handshake, too: version, server name, protocols");
   capture.add_flag("--headers-only", options.headers_only, "Keep no bodies, only their sizes");
   capture.add_flag("--raw-body", options.raw_body,
                    "Leave bodies in the codings they were sent in (gzip, br and so on)");

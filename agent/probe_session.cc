@@ -105,8 +105,19 @@ Result<void> AddDescendants(const tlscope_bpf& skeleton, const ProbeOptions& opt
 }
 
 constexpr std::string_view kFunctions[] = {
-    "SSL_read",    "SSL_write",  "SSL_read_ex", "SSL_write_ex",     "SSL_set_fd", "SSL_set_rfd",
-    "SSL_set_wfd", "SSL_up_ref", "SSL_free",    "SSL_do_handshake", "SSL_clear",  "SSL_sendfile",
+    "SSL_read",
+    "SSL_write",
+    "SSL_read_ex",
+    "SSL_write_ex",
+    "SSL_set_fd",
+    "SSL_set_rfd",
+    "SSL_set_wfd",
+    "SSL_up_ref",
+    "SSL_free",
+    "SSL_do_handshake",
+    "SSL_clear",
+    "SSL_sendfile",
+    "SSL_get0_alpn_selected",
 };
 
 /// Those a library must have to be of any use.
@@ -137,6 +148,8 @@ class HookPlan {
     carries_data_ = !hooks_.empty();
     if (AddPublic("SSL_do_handshake", programs_.handshake_enter))
       AddReturn("SSL_do_handshake", programs_.handshake_exit);
+    if (AddPublic("SSL_get0_alpn_selected", programs_.alpn_enter))
+      AddReturn("SSL_get0_alpn_selected", programs_.alpn_exit);
     AddPublic("SSL_set_fd", programs_.set_fd_enter);
     AddPublic("SSL_set_rfd", programs_.set_rfd_enter);
     AddPublic("SSL_set_wfd", programs_.set_wfd_enter);
@@ -197,6 +210,23 @@ class HookPlan {
   bool carries_data_ = false;
   AttachPoints points_;
 };
+
+std::uint64_t EntriesOf(const bpf_map* map) {
+  std::vector<std::byte> key(bpf_map__key_size(map));
+  std::uint64_t entries = 0;
+  const void* previous = nullptr;
+  while (bpf_map__get_next_key(map, previous, key.data(), key.size()) == 0) {
+    previous = key.data();
+    ++entries;
+  }
+  return entries;
+}
+
+/// Of the entries that were made, those that neither came to their end nor are there.
+std::uint64_t EvictedFrom(const bpf_map* map, std::uint64_t made, std::uint64_t ended) {
+  const std::uint64_t accounted = ended + EntriesOf(map);
+  return made > accounted ? made - accounted : 0;
+}
 
 }  // namespace
 
@@ -377,6 +407,18 @@ Result<KernelCounters> ProbeSession::ReadCounters() const {
     }
   }
   return sums;
+}
+
+Evictions ProbeSession::CountEvictions(const KernelCounters& counters) const {
+  const auto events = [&](tlscope_counter counter) { return counters[counter].events; };
+  Evictions evictions;
+  evictions.ssl_objects = EvictedFrom(skeleton_->maps.streams, events(TLSCOPE_COUNT_STREAMS_MADE),
+                                      events(TLSCOPE_COUNT_STREAMS_ENDED));
+  evictions.threads = EvictedFrom(skeleton_->maps.threads, events(TLSCOPE_COUNT_THREADS_MADE),
+                                  events(TLSCOPE_COUNT_THREADS_ENDED));
+  evictions.ledgers = EvictedFrom(skeleton_->maps.ledgers, events(TLSCOPE_COUNT_LEDGERS_MADE),
+                                  events(TLSCOPE_COUNT_LEDGERS_ENDED));
+  return evictions;
 }
 
 }  // namespace tlscope

@@ -71,6 +71,14 @@ struct AttachPoints {
 /// The counters of the kernel side, summed over the CPUs; indexed by enum tlscope_counter.
 using KernelCounters = std::array<tlscope_counter_row, TLSCOPE_COUNTERS>;
 
+/// What was forgotten before its end because more lived at once than a table holds. Nothing that
+/// moved is lost by it, but the object begins anew: its address may have to be found again.
+struct Evictions {
+  std::uint64_t ssl_objects = 0;  ///< also those of processes that ended without freeing them
+  std::uint64_t threads = 0;
+  std::uint64_t ledgers = 0;  ///< of threads that move TLS records themselves
+};
+
 /// The BPF programs in the kernel, and what they are attached to. Everything in the kernel goes
 /// with this object, and with the process however it ends. Not thread-safe, except as noted.
 class ProbeSession {
@@ -108,6 +116,9 @@ class ProbeSession {
   volatile std::uint64_t* wake_mark() const;
 
   Result<KernelCounters> ReadCounters() const;
+
+  /// Exact once detached. Walks the tables.
+  Evictions CountEvictions(const KernelCounters& counters) const;
 
   /// Whether --max-payload is the only limit to what is captured of one call.
   bool captures_any_size() const { return has_loop_; }

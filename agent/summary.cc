@@ -23,8 +23,8 @@ std::string MessagesByType(const ProcessorStats& processor) {
 
 }  // namespace
 
-void PrintSummary(const KernelCounters& kernel, const ProcessorStats& processor,
-                  const SinkStats& sink) {
+void PrintSummary(const KernelCounters& kernel, const Evictions& evictions,
+                  const ProcessorStats& processor, const SinkStats& sink) {
   const auto row = [&](tlscope_counter counter) { return kernel[counter]; };
   spdlog::info("events seen: {} ({} bytes)", row(TLSCOPE_COUNT_SEEN).events,
                row(TLSCOPE_COUNT_SEEN).bytes);
@@ -46,6 +46,10 @@ void PrintSummary(const KernelCounters& kernel, const ProcessorStats& processor,
       "records, {} bytes over --tsize",
       row(TLSCOPE_COUNT_RING_FULL_META).events, row(TLSCOPE_COUNT_NO_CALL).events,
       processor.decode_errors, processor.cut_bytes);
+  spdlog::info(
+      "forgotten to make room: {} SSL objects, {} threads, {} threads with memory BIOs, {} "
+      "connections followed",
+      evictions.ssl_objects, evictions.threads, evictions.ledgers, processor.workers_evicted);
   spdlog::info("filtered: {} calls, {} records of unknown or other ports",
                row(TLSCOPE_COUNT_FILTERED).events, processor.filtered_events);
   spdlog::info("output: {} messages written ({} bytes), {} dropped", sink.written_blocks,

@@ -9,7 +9,7 @@ namespace tlscope {
 
 /// Prints what was seen, delivered and lost, by cause, to the log. The sums add up:
 ///   seen bytes == delivered bytes + bytes of every cause of loss.
-void PrintSummary(const KernelCounters& kernel, const ProcessorStats& processor,
-                  const SinkStats& sink);
+void PrintSummary(const KernelCounters& kernel, const Evictions& evictions,
+                  const ProcessorStats& processor, const SinkStats& sink);
 
 }  // namespace tlscope

@@ -29,7 +29,8 @@ struct call {
 			   */
 	__u8 direction;
 	__u8 nested; /* a socket call was seen inside */
-	__u8 pad[6];
+	__u8 handshake; /* no plaintext has passed yet: see handshake.bpf.h */
+	__u8 pad[5];
 };
 
 struct thread {
@@ -73,8 +74,15 @@ static __always_inline struct thread *get_thread(void)
 	if (thread)
 		return thread;
 	fresh.incarnation = current_incarnation();
-	bpf_map_update_elem(&threads, &id, &fresh, BPF_ANY);
+	if (!bpf_map_update_elem(&threads, &id, &fresh, BPF_ANY))
+		count(TLSCOPE_COUNT_THREADS_MADE, 0);
 	return bpf_map_lookup_elem(&threads, &id);
+}
+
+static __always_inline void end_thread(__u64 id)
+{
+	if (!bpf_map_delete_elem(&threads, &id))
+		count(TLSCOPE_COUNT_THREADS_ENDED, 0);
 }
 
 /* The innermost call, NULL when the thread is in none. */

@@ -18,8 +18,7 @@
 /* Records looked at in one system call. */
 #define RECORDS_PER_CALL 4
 
-/* RFC 8446 5.1: type, version and length; the most plaintext a record has. */
-#define TLS_HEADER_LEN 5
+/* RFC 8446 5.1: the most plaintext a record has. */
 #define TLS_MAX_PLAINTEXT 16384
 #define TLS_CHANGE_CIPHER_SPEC 20
 #define TLS_APPLICATION_DATA 23
@@ -53,18 +52,6 @@ struct {
 	__type(value, struct ledger);
 } ledgers SEC(".maps");
 
-struct tls_header {
-	__u8 type;
-	__u8 version[2];
-	__u8 len[2];
-} __attribute__((packed));
-
-/* User memory that a system call moves. */
-struct span {
-	__u64 at;
-	__u64 len;
-};
-
 static __always_inline struct ledger *get_ledger(void)
 {
 	__u64 id = bpf_get_current_pid_tgid();
@@ -73,53 +60,21 @@ static __always_inline struct ledger *get_ledger(void)
 
 	if (ledger)
 		return ledger;
-	bpf_map_update_elem(&ledgers, &id, &empty, BPF_NOEXIST);
+	if (!bpf_map_update_elem(&ledgers, &id, &empty, BPF_NOEXIST))
+		count(TLSCOPE_COUNT_LEDGERS_MADE, 0);
 	return bpf_map_lookup_elem(&ledgers, &id);
+}
+
+static __always_inline void end_ledger(__u64 id)
+{
+	if (!bpf_map_delete_elem(&ledgers, &id))
+		count(TLSCOPE_COUNT_LEDGERS_ENDED, 0);
 }
 
 static __always_inline int entry_fits(const struct ledger_entry *entry, __u64 now, __s64 overhead)
 {
 	return entry->ktime_ns && now - entry->ktime_ns < LEDGER_NS &&
 	       overhead >= TLS_MIN_OVERHEAD && overhead <= TLS_MAX_OVERHEAD;
-}
-
-/* The first piece of what the running system call sends or receives; 0 when there is none to see.
- */
-static __always_inline int moved_by_syscall(struct span *span)
-{
-	struct pt_regs *regs;
-	__u64 vector = 0;
-	__u64 second;
-	__u64 number;
-
-	if (!has_syscall_regs())
-		return 0;
-	regs = syscall_regs();
-	number = SYSCALL_NUMBER(regs);
-	if (bpf_probe_read_kernel(&second, sizeof(second), &PT_REGS_PARM2(regs)))
-		return 0;
-	switch (number) {
-	case __NR_read:
-	case __NR_write:
-	case __NR_recvfrom:
-	case __NR_sendto:
-		span->at = second;
-		return !bpf_probe_read_kernel(&span->len, sizeof(span->len), &PT_REGS_PARM3(regs));
-	case __NR_readv:
-	case __NR_writev:
-		vector = second;
-		break;
-	case __NR_recvmsg:
-	case __NR_sendmsg:
-		/* struct user_msghdr of include/linux/socket.h: msg_iov is the third member. */
-		if (bpf_probe_read_user(&vector, sizeof(vector), (const void *)(second + 16)))
-			return 0;
-		break;
-	default:
-		return 0;
-	}
-	/* struct iovec is a struct span. */
-	return !bpf_probe_read_user(span, sizeof(*span), (const void *)vector);
 }
 
 /* The length of the TLS record at the start of span, which is moved behind it; 0 when there is
@@ -166,12 +121,13 @@ static __always_inline void note_received(struct sock *sk, long received)
 		return;
 	if (!moved_by_syscall(&span))
 		return;
+	if (span.len > (__u64)received)
+		span.len = received;
+	tell_hello(sk, span, TLSCOPE_READ, NULL);
 	fd = fd_of_syscall(sk);
 	ledger = get_ledger();
 	if (fd < 0 || !ledger)
 		return;
-	if (span.len > (__u64)received)
-		span.len = received;
 	for (int i = 0; i < RECORDS_PER_CALL; i++) {
 		__u32 len = next_record(&span);
 		struct ledger_entry *entry;
@@ -291,7 +247,10 @@ static __always_inline void bind_by_sent(const struct thread *thread, struct soc
 	struct ledger *ledger = bpf_map_lookup_elem(&ledgers, &id);
 	struct span span;
 
-	if (!ledger || socket_taken(sk) || !moved_by_syscall(&span))
+	if (socket_taken(sk) || !moved_by_syscall(&span))
+		return;
+	tell_hello(sk, span, TLSCOPE_WRITE, NULL);
+	if (!ledger)
 		return;
 	for (int i = 0; i < RECORDS_PER_CALL; i++) {
 		__u32 len = next_record(&span);

@@ -42,10 +42,12 @@ static __always_inline void see_send(struct sock *sk)
 {
 	struct thread *thread = find_thread();
 
-	if (thread && thread->depth)
+	if (thread && thread->depth) {
 		nested_call(thread, sk);
-	else if (thread && thread->has_memory_bio)
+		see_hello(thread, sk, TLSCOPE_WRITE, ~0ULL >> 1);
+	} else if (thread && thread->has_memory_bio) {
 		bind_by_sent(thread, sk);
+	}
 }
 
 /* The thread has received on sk. */
@@ -53,10 +55,12 @@ static __always_inline void see_receive(struct sock *sk, long received)
 {
 	struct thread *thread = find_thread();
 
-	if (thread && thread->depth)
+	if (thread && thread->depth) {
 		nested_call(thread, sk);
-	else if (thread && thread->has_memory_bio)
+		see_hello(thread, sk, TLSCOPE_READ, received);
+	} else if (thread && thread->has_memory_bio) {
 		note_received(sk, received);
+	}
 }
 
 /* The same where a hook shows the socket, and another, later, how much was received. */
@@ -64,20 +68,27 @@ static __always_inline void begin_receive(struct sock *sk)
 {
 	struct thread *thread = find_thread();
 
-	if (thread && thread->depth)
+	if (!thread)
+		return;
+	if (thread->depth)
 		nested_call(thread, sk);
-	else if (thread && thread->has_memory_bio)
+	if (thread->depth || thread->has_memory_bio)
 		thread->receiving = (__u64)sk;
 }
 
 static __always_inline void end_receive(long received)
 {
 	struct thread *thread = find_thread();
+	struct sock *sk;
 
 	if (!thread || !thread->receiving)
 		return;
-	note_received((struct sock *)thread->receiving, received);
+	sk = (struct sock *)thread->receiving;
 	thread->receiving = 0;
+	if (thread->depth)
+		see_hello(thread, sk, TLSCOPE_READ, received);
+	else
+		note_received(sk, received);
 }
 
 /* A system call is over. Its descriptor names the socket. */

@@ -11,6 +11,7 @@ struct stream_key {
 
 struct tls_socket {
 	__u64 generation; /* tells apart sockets at one address */
+	__u32 hellos; /* told to userspace: bits by type */
 	__u32 tgid; /* who was seen using it */
 	__u32 tid;
 	__u8 comm[TLSCOPE_COMM_LEN];

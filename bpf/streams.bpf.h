@@ -13,7 +13,8 @@ struct stream {
 	__u32 extra_refs; /* SSL_up_ref calls not yet undone */
 	__u8 sock_gone; /* the kernel destroyed sock; its address may come back as another */
 	__u8 layered; /* another SSL object is between: sock_gone is told to that one */
-	__u8 pad[2];
+	__u8 alpn_told;
+	__u8 pad;
 };
 
 /* LRU: a process can die without SSL_free, and nothing tells which SSL objects it had. */
@@ -43,7 +44,8 @@ static __always_inline struct stream *get_stream(const struct stream_key *key)
 	if (stream)
 		return stream;
 	fresh.generation = next_generation();
-	bpf_map_update_elem(&streams, key, &fresh, BPF_NOEXIST);
+	if (!bpf_map_update_elem(&streams, key, &fresh, BPF_NOEXIST))
+		count(TLSCOPE_COUNT_STREAMS_MADE, 0);
 	return bpf_map_lookup_elem(&streams, key);
 }
 
@@ -57,6 +59,8 @@ static __always_inline void bind_socket(struct stream *stream, const struct stre
 	if (!socket)
 		return;
 	socket->stream = *key;
+	if (stream->sock != (__u64)sk)
+		stream->alpn_told = 0;
 	stream->sock = (__u64)sk;
 	stream->sock_generation = socket->generation;
 	stream->tuple = socket->tuple;

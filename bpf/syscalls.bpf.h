@@ -51,4 +51,49 @@ static __always_inline int syscall_fd(struct pt_regs *regs)
 	return (int)fd;
 }
 
+/* User memory that a system call moves. */
+struct span {
+	__u64 at;
+	__u64 len;
+};
+
+/* The first piece of what the running system call sends or receives; 0 when there is none to see.
+ */
+static __always_inline int moved_by_syscall(struct span *span)
+{
+	struct pt_regs *regs;
+	__u64 vector = 0;
+	__u64 second;
+	__u64 number;
+
+	if (!has_syscall_regs())
+		return 0;
+	regs = syscall_regs();
+	number = SYSCALL_NUMBER(regs);
+	if (bpf_probe_read_kernel(&second, sizeof(second), &PT_REGS_PARM2(regs)))
+		return 0;
+	switch (number) {
+	case __NR_read:
+	case __NR_write:
+	case __NR_recvfrom:
+	case __NR_sendto:
+		span->at = second;
+		return !bpf_probe_read_kernel(&span->len, sizeof(span->len), &PT_REGS_PARM3(regs));
+	case __NR_readv:
+	case __NR_writev:
+		vector = second;
+		break;
+	case __NR_recvmsg:
+	case __NR_sendmsg:
+		/* struct user_msghdr of include/linux/socket.h: msg_iov is the third member. */
+		if (bpf_probe_read_user(&vector, sizeof(vector), (const void *)(second + 16)))
+			return 0;
+		break;
+	default:
+		return 0;
+	}
+	/* struct iovec is a struct span. */
+	return !bpf_probe_read_user(span, sizeof(*span), (const void *)vector);
+}
+
 #endif /* TLSCOPE_SYSCALLS_BPF_H */

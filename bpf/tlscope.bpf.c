@@ -21,6 +21,7 @@
 #include "syscalls.bpf.h"
 #include "sockets.bpf.h"
 #include "streams.bpf.h"
+#include "handshake.bpf.h"
 #include "memory_bio.bpf.h"
 #include "socket_calls.bpf.h"
 #include "payload.bpf.h"
@@ -53,6 +54,7 @@ static __always_inline int enter(struct pt_regs *ctx, __u8 direction, __u64 move
 	call->moved = moved;
 	call->direction = direction;
 	call->nested = 0;
+	call->handshake = !stream || !(stream->bytes[TLSCOPE_READ] | stream->bytes[TLSCOPE_WRITE]);
 	call->known_sock = 0;
 	/* A descriptor says where the data should go; only a call seen on the socket says it did.
 	 */
@@ -227,6 +229,26 @@ int handshake_exit(struct pt_regs *ctx)
 	return 0;
 }
 
+/* void SSL_get0_alpn_selected(const SSL *ssl, const unsigned char **data, unsigned int *len) */
+SEC("uprobe")
+int alpn_enter(struct pt_regs *ctx)
+{
+	return enter(ctx, TLSCOPE_READ, PT_REGS_PARM3(ctx));
+}
+
+/* Programs that speak more than one protocol ask once the handshake is done. */
+SEC("uretprobe")
+int alpn_exit(struct pt_regs *ctx)
+{
+	struct thread *thread = find_thread();
+	struct call call;
+
+	keep_own_stack(ctx);
+	if (thread && take_call(thread, PT_REGS_SP(ctx) - RETURN_POP, &call))
+		tell_alpn(thread, &call);
+	return 0;
+}
+
 static __always_inline int set_fd(struct pt_regs *ctx, int reads, int writes)
 {
 	int fd = (int)PT_REGS_PARM2(ctx);
@@ -253,6 +275,7 @@ static __always_inline int set_fd(struct pt_regs *ctx, int reads, int writes)
 	/* A new descriptor is a new socket; what an earlier one was says nothing of it. */
 	stream->sock = 0;
 	stream->sock_generation = 0;
+	stream->alpn_told = 0;
 	__builtin_memset(&stream->tuple, 0, sizeof(stream->tuple));
 	return 0;
 }
@@ -340,7 +363,8 @@ int free_enter(struct pt_regs *ctx)
 	}
 	if (stream->bytes[TLSCOPE_READ] || stream->bytes[TLSCOPE_WRITE])
 		emit_end(&key, stream);
-	bpf_map_delete_elem(&streams, &key);
+	if (!bpf_map_delete_elem(&streams, &key))
+		count(TLSCOPE_COUNT_STREAMS_ENDED, 0);
 	return 0;
 }
 
@@ -518,8 +542,8 @@ int BPF_PROG(thread_exit)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 
-	bpf_map_delete_elem(&threads, &id);
-	bpf_map_delete_elem(&ledgers, &id);
+	end_thread(id);
+	end_ledger(id);
 	if (filter_by_pid)
 		forget_process();
 	return 0;
@@ -540,7 +564,8 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid)
 	__u64 id = bpf_get_current_pid_tgid();
 	__u64 old_id = (id & ~0xffffffffULL) | (__u32)old_pid;
 
-	bpf_map_delete_elem(&threads, &id);
-	bpf_map_delete_elem(&threads, &old_id);
+	end_thread(id);
+	if (old_id != id)
+		end_thread(old_id);
 	return 0;
 }

@@ -16,13 +16,17 @@
 #endif
 
 /* Raised with every change of a layout below; the decoder refuses any other. */
-#define TLSCOPE_ABI_VERSION 3
+#define TLSCOPE_ABI_VERSION 4
 
 /* TASK_COMM_LEN of include/linux/sched.h, the NUL included. */
 #define TLSCOPE_COMM_LEN 16
 
 /* Payload bytes a record can carry at most: one full TLS record's plaintext (RFC 8446 5.1). */
 #define TLSCOPE_CHUNK_MAX 16384
+
+/* Bytes of a handshake message that a record can carry: beyond, only padding and tickets are usual.
+ */
+#define TLSCOPE_HANDSHAKE_MAX 4096
 
 /* Full records one call can become on kernels without bpf_loop (before 5.17). */
 #define TLSCOPE_CHUNKS_UNROLLED 64
@@ -36,6 +40,7 @@ enum tlscope_record_type {
 	TLSCOPE_RECORD_CONN = 2, /* struct tlscope_conn_data */
 	TLSCOPE_RECORD_SSL_END = 3, /* struct tlscope_ssl_end */
 	TLSCOPE_RECORD_SSL_SOCKET = 4, /* struct tlscope_ssl_socket */
+	TLSCOPE_RECORD_HANDSHAKE = 5, /* struct tlscope_handshake */
 };
 
 enum tlscope_direction {
@@ -59,7 +64,7 @@ enum tlscope_conn_state {
 };
 
 /*
- * Rows of the per-CPU counter array. For the traced calls that moved data and passed the filters:
+ * Rows of the per-CPU counter array. Of the traced calls that moved data and passed the filters:
  *   SEEN.bytes == bytes delivered in records
  *                 + bytes of RING_FULL, MAP_FULL, FAULT, TRUNCATED and SENDFILE.
  */
@@ -73,7 +78,15 @@ enum tlscope_counter {
 	TLSCOPE_COUNT_FILTERED = 6, /* calls a filter turned away; bytes unknown */
 	TLSCOPE_COUNT_RING_FULL_META = 7, /* connection and end records lost to a full ring */
 	TLSCOPE_COUNT_SENDFILE = 8, /* SSL_sendfile calls, whose bytes no user memory holds */
-	TLSCOPE_COUNTERS = 9,
+	/* Entries of the tables that forget the oldest when full, and those that came to their end.
+	 */
+	TLSCOPE_COUNT_STREAMS_MADE = 9,
+	TLSCOPE_COUNT_STREAMS_ENDED = 10,
+	TLSCOPE_COUNT_THREADS_MADE = 11,
+	TLSCOPE_COUNT_THREADS_ENDED = 12,
+	TLSCOPE_COUNT_LEDGERS_MADE = 13,
+	TLSCOPE_COUNT_LEDGERS_ENDED = 14,
+	TLSCOPE_COUNTERS = 15,
 };
 
 struct tlscope_counter_row {
@@ -122,11 +135,10 @@ struct tlscope_ssl_data {
 	__u32 chunk_len; /* 1..TLSCOPE_CHUNK_MAX */
 	__s32 fd; /* -1 when unknown */
 	struct tlscope_tuple tuple;
-	__u16 tls_version; /* as on the wire (0x0303 is TLS 1.2), 0 when unknown */
 	__u8 direction; /* enum tlscope_direction */
 	__u8 ends_call; /* 1: no record of the call follows; the rest of total_len is left out */
 	__u8 socket_pending; /* 1: sock is unknown, and a tlscope_ssl_socket may follow at once */
-	__u8 pad[3];
+	__u8 pad[5];
 #ifndef __cplusplus
 	__u8 chunk[]; /* C++ has no such member; there the bytes start behind the struct */
 #endif
@@ -166,5 +178,33 @@ struct tlscope_ssl_socket {
 	__u8 pad[4];
 };
 TLSCOPE_ASSERT(sizeof(struct tlscope_ssl_socket) == 120);
+
+/* What a tlscope_handshake holds: the numbers of HandshakeType (RFC 8446 4), and one of ours. */
+enum tlscope_handshake_kind {
+	TLSCOPE_CLIENT_HELLO = 1, /* as sent, from the message's type on */
+	TLSCOPE_SERVER_HELLO = 2,
+	TLSCOPE_ALPN = 16, /* the name of the protocol that both agreed to (RFC 7301) */
+};
+
+/*
+ * Bytes of a handshake that are no secret. They are of an SSL object, or, where the program moves
+ * the records itself, of whichever object turns out to be on the socket.
+ */
+struct tlscope_handshake {
+	struct tlscope_header header;
+	__u64 ssl; /* 0 when not known yet */
+	__u64 ssl_generation;
+	__u64 sock; /* 0 when unknown */
+	__u64 sock_generation;
+	struct tlscope_tuple tuple;
+	__s32 fd; /* -1 when unknown */
+	__u16 len; /* bytes that follow, 1..TLSCOPE_HANDSHAKE_MAX; a longer hello is cut */
+	__u8 kind; /* enum tlscope_handshake_kind */
+	__u8 direction; /* enum tlscope_direction, of a hello */
+#ifndef __cplusplus
+	__u8 bytes[];
+#endif
+};
+TLSCOPE_ASSERT(sizeof(struct tlscope_handshake) == 120);
 
 #endif /* TLSCOPE_ABI_H */

@@ -18,6 +18,8 @@ struct ParserContext {
   ByteBudget& budget;
   http1::ExchangeQueue http1 = {};
   http2::Shared http2 = {};
+  /// The protocol that both ends agreed to in the TLS handshake (RFC 7301); empty: not known.
+  std::string_view alpn = {};
 };
 
 /// Whether a direction that begins with some bytes speaks a protocol.
@@ -32,6 +34,7 @@ enum class Detection : std::uint8_t {
 struct ProtocolSpec {
   std::string_view name;  ///< as printed in the text header, e.g. "HTTPRequest"
   ParserType type;
+  std::string_view alpn;  ///< how its registered names begin (RFC 7301 6); empty: it has none
   Detection (*detect)(std::string_view bytes);
   std::unique_ptr<StreamParser> (*make)(ParserContext& context, MessageHandler& handler);
 };
@@ -39,13 +42,20 @@ struct ProtocolSpec {
 /// All protocols in the order in which they are tried. The last matches anything.
 std::span<const ProtocolSpec> Protocols();
 
+/// What is known of a direction besides its bytes.
+struct DetectHint {
+  std::string_view alpn = {};  ///< agreed to in the TLS handshake; empty: not known
+  bool at_start = false;       ///< the bytes are the first of their direction
+};
+
 /// The first protocol that does not say kNoMatch: either it matches, or more bytes are needed
-/// (`need_more`). Deterministic: depends on `bytes` alone.
+/// (`need_more`). One that both ends agreed to rules out those they might have agreed to instead;
+/// of HTTP/2 the first bytes need no detection then. Deterministic: depends on the arguments alone.
 struct DetectResult {
   const ProtocolSpec* protocol;
   bool need_more;
 };
-DetectResult Detect(std::string_view bytes);
+DetectResult Detect(std::string_view bytes, const DetectHint& hint = {});
 
 /// The protocol that a connection agreed to change to in HTTP/1.1 (RFC 9110 7.8), when it is one of
 /// the table's: its bytes need no detection. Null otherwise.

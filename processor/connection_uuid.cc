@@ -16,13 +16,7 @@ void AppendHex64(std::uint64_t value, std::string& out) {
 
 std::string PrintableComm(std::string_view comm) {
   std::string text;
-  for (const char c : comm) {
-    if (c < ' ' || c > '~' || c == ',' || c == '\\') {
-      AppendEscaped(c, text);
-    } else {
-      text.push_back(c);
-    }
-  }
+  AppendFieldValue(comm, text);
   return text;
 }
 

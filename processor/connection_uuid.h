@@ -11,9 +11,7 @@
 
 namespace tlscope {
 
-/// `comm` as outputs show it. A process chooses its own name, so whatever could break a line, a
-/// `Key:value, ` header or a terminal is written \xNN: control and non-ASCII bytes, comma,
-/// backslash.
+/// `comm` as outputs show it, by AppendFieldValue: a process chooses its own name.
 std::string PrintableComm(std::string_view comm);
 
 /// The names of a connection's two directions in outputs:

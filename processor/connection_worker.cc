@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/connection_worker.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -23,7 +22,7 @@ ConnectionInfo InfoOf(const SSLDataEvent& event) {
           .tuple = event.tuple,
           .socket = event.socket,
           .provenance = event.provenance,
-          .tls_version = event.tls_version};
+          .handshake = {}};
 }
 
 Topic TopicOf(ParserType type) {
@@ -82,6 +81,11 @@ void ConnectionWorker::OnSocket(const SSLSocketEvent& event) {
   ReleaseHeld();
 }
 
+void ConnectionWorker::OnHandshake(const HandshakeFacts& facts) {
+  info_.handshake.Add(facts);
+  context_.alpn = info_.handshake.protocol;
+}
+
 bool ConnectionWorker::Hold(const SSLDataEvent& event) {
   const std::uint64_t bytes = event.data.size() + sizeof(Held);
   if (held_.size() == kMaxHeldEvents || held_bytes_ + bytes > kMaxHeldBytes) return false;
@@ -102,17 +106,8 @@ void ConnectionWorker::ReleaseHeld() {
   env_.budget.Give(std::exchange(held_bytes_, 0));
 }
 
-bool ConnectionWorker::Wanted() const {
-  if (env_.ports.empty()) return true;
-  const auto wanted = [this](const Endpoint& end) {
-    return std::find(env_.ports.begin(), env_.ports.end(), end.port) != env_.ports.end();
-  };
-  return info_.tuple.family != AddressFamily::kNone &&
-         (wanted(info_.tuple.local) || wanted(info_.tuple.remote));
-}
-
 void ConnectionWorker::Take(const SSLDataEvent& event) {
-  if (!Wanted()) {
+  if (!env_.Wants(info_.tuple)) {
     ++env_.stats.filtered_events;
     env_.stats.filtered_bytes += event.data.size();
     return;
@@ -178,7 +173,6 @@ void ConnectionWorker::Learn(const SSLDataEvent& event) {
   }
   if (info_.tuple.family == AddressFamily::kNone) info_.tuple = event.tuple;
   if (info_.fd < 0) info_.fd = event.fd;
-  if (info_.tls_version == 0) info_.tls_version = event.tls_version;
 }
 
 void ConnectionWorker::Lose(DataType direction, std::uint64_t bytes, std::uint64_t ktime_ns) {

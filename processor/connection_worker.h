@@ -38,6 +38,9 @@ class ConnectionWorker {
   /// What the socket is, which was unknown until now.
   void OnSocket(const SSLSocketEvent& event);
 
+  /// News of the handshake. What was detected before stays.
+  void OnHandshake(const HandshakeFacts& facts);
+
   /// The SSL object is gone after `bytes` bytes in each direction: what is missing is lost. Finish
   /// follows.
   void OnSslEnd(const std::array<std::uint64_t, 2>& bytes, std::uint64_t ktime_ns);
@@ -86,7 +89,6 @@ class ConnectionWorker {
   bool Hold(const SSLDataEvent& event);
   void ReleaseHeld();
   void Take(const SSLDataEvent& event);
-  bool Wanted() const;
   void Learn(const SSLDataEvent& event);
   void Lose(DataType direction, std::uint64_t bytes, std::uint64_t ktime_ns);
   void OnMessage(DataType direction, Message&& message);

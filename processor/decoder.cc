@@ -99,7 +99,6 @@ Result<Record> DecodeData(std::span<const std::byte> record, std::uint32_t size)
   event.provenance = static_cast<Provenance>(wire.tuple.provenance);
   event.direction = static_cast<DataType>(wire.direction);
   event.fd = std::max(wire.fd, -1);
-  event.tls_version = wire.tls_version;
   event.stream_offset = wire.stream_offset + wire.chunk_offset;
   event.call_bytes = wire.total_len;
   event.ends_call = wire.ends_call != 0;
@@ -151,6 +150,35 @@ Result<Record> DecodeSocket(std::span<const std::byte> record, std::uint32_t siz
   return event;
 }
 
+Result<Record> DecodeHandshake(std::span<const std::byte> record, std::uint32_t size) {
+  using Kind = SSLHandshakeEvent::Kind;
+  tlscope_handshake wire;
+  if (!CopyFixed(record, size, wire)) return Refuse("size below that of a handshake record");
+  if (wire.len == 0 || wire.len > TLSCOPE_HANDSHAKE_MAX) return Refuse("len out of range");
+  if (wire.len > size - sizeof wire) return Refuse("len beyond the record");
+  if (wire.direction >= TLSCOPE_DIRECTIONS) return Refuse("direction out of range");
+  if (wire.ssl == 0 && wire.sock == 0) return Refuse("ssl and sock missing");
+  SSLHandshakeEvent event;
+  if (wire.kind == TLSCOPE_CLIENT_HELLO) {
+    event.kind = Kind::kClientHello;
+  } else if (wire.kind == TLSCOPE_SERVER_HELLO) {
+    event.kind = Kind::kServerHello;
+  } else if (wire.kind == TLSCOPE_ALPN) {
+    event.kind = Kind::kProtocol;
+  } else {
+    return Refuse("kind out of range");
+  }
+  if (!CopyOrigin(wire.header, event.origin)) return Refuse("comm not terminated");
+  if (const auto wrong = CopyTuple(wire.tuple, event.tuple); !wrong.empty()) return Refuse(wrong);
+  event.ssl = {wire.header.tgid, wire.ssl, wire.ssl_generation};
+  event.socket = {wire.sock, wire.sock_generation};
+  event.provenance = static_cast<Provenance>(wire.tuple.provenance);
+  event.direction = static_cast<DataType>(wire.direction);
+  event.fd = std::max(wire.fd, -1);
+  event.data = {reinterpret_cast<const char*>(record.data()) + sizeof wire, wire.len};
+  return event;
+}
+
 }  // namespace
 
 Result<Record> Decode(std::span<const std::byte> record) {
@@ -168,6 +196,8 @@ Result<Record> Decode(std::span<const std::byte> record) {
       return DecodeEnd(record, header.size);
     case TLSCOPE_RECORD_SSL_SOCKET:
       return DecodeSocket(record, header.size);
+    case TLSCOPE_RECORD_HANDSHAKE:
+      return DecodeHandshake(record, header.size);
     default:
       return Refuse("type unknown");
   }

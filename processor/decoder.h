@@ -11,7 +11,8 @@
 namespace tlscope {
 
 /// What a ring record can be.
-using Record = std::variant<SSLDataEvent, ConnDataEvent, SSLEndEvent, SSLSocketEvent>;
+using Record =
+    std::variant<SSLDataEvent, ConnDataEvent, SSLEndEvent, SSLSocketEvent, SSLHandshakeEvent>;
 
 /// Turns one ring record into a domain event, trusting no field of it. `record` may be longer than
 /// what it says it holds (the ring's size classes), never shorter. The event's `data` points into

@@ -25,6 +25,7 @@ DirectionStream::Fit DirectionStream::Place(std::uint64_t offset, std::uint64_t 
   } else if (started_) {
     fit.seen = std::min(expected_offset_ - offset, bytes);
   }
+  if (!started_) at_start_ = offset == 0;
   expected_offset_ = std::max(started_ ? expected_offset_ : 0, offset + bytes);
   started_ = true;
   return fit;
@@ -76,7 +77,9 @@ void DirectionStream::Search(std::string_view bytes, std::uint64_t ktime_ns) {
   std::string_view all = bytes;
   if (held != 0) all = joined.append(bytes);
 
-  const DetectResult found = protocols_.detect(all);
+  DetectHint hint{.at_start = at_start_};
+  if (alpn_applies_) hint.alpn = context_.alpn;
+  const DetectResult found = protocols_.detect(all, hint);
   if (found.need_more) {
     if (held == 0) joined = bytes;
     if (Hold(joined, held_ktime_ns)) return;
@@ -109,6 +112,7 @@ void DirectionStream::UndecidedToRaw() {
 void DirectionStream::Use(const ProtocolSpec& spec) {
   const bool raw = &spec == &protocols_.raw;
   if (raw && raw_) return;
+  at_start_ = false;
   if (parser_ != nullptr) parser_->Flush();
   parser_ = spec.make(context_, handler_);
   if (raw_) parser_->Join();
@@ -135,12 +139,13 @@ void DirectionStream::HandOver(ParseStatus status, std::string_view more, std::u
   for (int count = 0;; ++count) {
     parser_.reset();
     raw_ = false;
+    if (status == ParseStatus::kUpgrade) alpn_applies_ = false;
     const ProtocolSpec* next = &protocols_.raw;
     if (status == ParseStatus::kUpgrade && count < kMaxHandOvers) {
       const ProtocolSpec* const agreed = Agreed();
       if (agreed == nullptr && rest.empty()) return;  // what comes next decides
       const DetectResult found =
-          agreed != nullptr ? DetectResult{agreed, false} : protocols_.detect(rest);
+          agreed != nullptr ? DetectResult{agreed, false} : protocols_.detect(rest, {});
       if (found.need_more && Hold(rest, ktime_ns)) return;
       if (!found.need_more) next = found.protocol;
     }

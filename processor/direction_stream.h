@@ -14,7 +14,7 @@ namespace tlscope {
 
 /// How a stream finds its parser.
 struct ProtocolTable {
-  DetectResult (*detect)(std::string_view bytes);
+  DetectResult (*detect)(std::string_view bytes, const DetectHint& hint);
   const ProtocolSpec& raw;  ///< takes any bytes: the end of every road
   /// Which protocol was agreed to after an upgrade; null when the bytes have to tell.
   const ProtocolSpec* (*agreed)(const ParserContext& context) = nullptr;
@@ -93,7 +93,9 @@ class DirectionStream {
   std::uint64_t undecided_ktime_ns_ = 0;
   std::uint64_t expected_offset_ = 0;
   bool started_ = false;
-  bool raw_ = false;  // parser_ is of protocols_.raw
+  bool at_start_ = false;     // no parser was there yet, and nothing before the first piece
+  bool alpn_applies_ = true;  // until the connection changes protocol
+  bool raw_ = false;          // parser_ is of protocols_.raw
 };
 
 }  // namespace tlscope

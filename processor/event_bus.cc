@@ -10,10 +10,10 @@ namespace {
 constexpr std::size_t kMaxLevels = 4;
 
 constexpr std::array<std::string_view, kTopics> kNames = {
-    "events.tls.data",         "events.conn.opened",      "events.conn.closed",
-    "events.http.request",     "events.http.response",    "events.http.exchange",
-    "events.http.frame",       "events.library.attached", "events.library.failed",
-    "events.library.detached", "control.health.lost",
+    "events.tls.data",       "events.tls.handshake",    "events.conn.opened",
+    "events.conn.closed",    "events.http.request",     "events.http.response",
+    "events.http.exchange",  "events.http.frame",       "events.library.attached",
+    "events.library.failed", "events.library.detached", "control.health.lost",
 };
 
 /// Takes the first level off `levels`, which is not over yet.
@@ -52,6 +52,12 @@ bool TopicMatches(std::string_view pattern, std::string_view name) {
     if (wanted != "+" && wanted != level) return false;
   }
   return name_over;
+}
+
+void HandshakeFacts::Add(const HandshakeFacts& newer) {
+  if (newer.version != 0) version = newer.version;
+  if (!newer.server_name.empty()) server_name = newer.server_name;
+  if (!newer.protocol.empty()) protocol = newer.protocol;
 }
 
 bool EventBus::Subscribe(std::string_view pattern, BusSubscriber& subscriber) {

@@ -15,6 +15,7 @@ namespace tlscope {
 /// Every topic there is. Names are hierarchical, at most four levels, joined by dots.
 enum class Topic : std::uint8_t {
   kTlsData,          ///< events.tls.data: bytes of no known protocol
+  kTlsHandshake,     ///< events.tls.handshake
   kConnOpened,       ///< events.conn.opened
   kConnClosed,       ///< events.conn.closed
   kHttpRequest,      ///< events.http.request
@@ -26,7 +27,7 @@ enum class Topic : std::uint8_t {
   kLibraryDetached,  ///< events.library.detached
   kEventsLost,       ///< control.health.lost
 };
-inline constexpr std::size_t kTopics = 11;
+inline constexpr std::size_t kTopics = 12;
 
 /// The dotted name of a topic.
 std::string_view TopicName(Topic topic);
@@ -38,6 +39,16 @@ bool TopicMatches(std::string_view pattern, std::string_view name);
 /// Levels are not empty, `+` and `#` stand alone in theirs, `#` only last, at most four levels.
 bool ValidTopicPattern(std::string_view pattern);
 
+/// What is known of a connection's handshake. What is not is 0 or empty.
+struct HandshakeFacts {
+  std::uint16_t version = 0;  ///< as on the wire: 0x0304 is TLS 1.3
+  std::string server_name;    ///< that the client asked for: printable ASCII
+  std::string protocol;       ///< that both agreed to (ALPN): any bytes
+
+  /// What `newer` knows is so.
+  void Add(const HandshakeFacts& newer);
+};
+
 /// The connection a message belongs to, as its worker knows it.
 struct ConnectionInfo {
   std::uint32_t pid = 0;
@@ -47,7 +58,7 @@ struct ConnectionInfo {
   Tuple tuple;
   SocketId socket;
   Provenance provenance = Provenance::kUnknown;
-  std::uint16_t tls_version = 0;
+  HandshakeFacts handshake;
 };
 
 /// A message left its parser. Everything is borrowed for the time of the call.
@@ -80,6 +91,17 @@ struct FrameEvent {
   const FrameRecord& frame;
 };
 
+/// A part of a handshake was seen.
+struct HandshakeEvent {
+  const ConnectionInfo& connection;
+  DataType direction;
+  std::string_view uuid;
+  SSLHandshakeEvent::Kind kind;
+  const HandshakeFacts& told;                   ///< by this part
+  const std::vector<std::string_view>& offers;  ///< of a ClientHello (ALPN): any bytes
+  std::uint64_t ktime_ns;
+};
+
 /// A socket that carries TLS was first seen or is gone.
 struct ConnectionEvent {
   const ConnDataEvent& event;
@@ -100,8 +122,8 @@ struct LossEvent {
   std::uint64_t ktime_ns;  ///< CLOCK_MONOTONIC of the event that showed the loss
 };
 
-using BusPayload =
-    std::variant<MessageEvent, ExchangeEvent, FrameEvent, ConnectionEvent, LibraryEvent, LossEvent>;
+using BusPayload = std::variant<MessageEvent, ExchangeEvent, FrameEvent, HandshakeEvent,
+                                ConnectionEvent, LibraryEvent, LossEvent>;
 
 /// Receives what is published on the topics it subscribed to, on the publisher's thread, and must
 /// not block: what takes time is queued by the subscriber.

@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "processor/connection_uuid.h"
 #include "processor/decoder.h"
 
 namespace tlscope {
@@ -14,7 +15,8 @@ EventProcessor::EventProcessor(const ProcessorOptions& options, EventBus& bus)
       budget_(options.budget_bytes),
       env_{options_.limits, ProtocolTable::Registered(), budget_, bus, stats_, RandomHashKey(),
            options_.ports},
-      workers_(RandomHashKey()) {
+      workers_(RandomHashKey()),
+      handshakes_(RandomHashKey()) {
   options_.max_workers = std::max<std::size_t>(options_.max_workers, 1);
 }
 
@@ -31,6 +33,8 @@ void EventProcessor::OnRecord(std::span<const std::byte> record) noexcept {
     OnSslEnd(*end);
   } else if (const auto* socket = std::get_if<SSLSocketEvent>(&*decoded)) {
     OnSslSocket(*socket);
+  } else if (const auto* handshake = std::get_if<SSLHandshakeEvent>(&*decoded)) {
+    OnHandshake(*handshake);
   }
 }
 
@@ -52,6 +56,8 @@ void EventProcessor::OnData(const SSLDataEvent& event) {
   ++stats_.data_events;
   stats_.data_bytes += event.data.size();
   WorkerTable::Slot& slot = SlotFor(event);
+  if (event.socket.known() && !slot.worker.info().socket.known())
+    TellHandshake(slot, event.ssl, event.socket);
   slot.worker.OnData(event);
   workers_.Touch(slot, event.origin.ktime_ns);
 }
@@ -63,12 +69,14 @@ void EventProcessor::OnConnection(const ConnDataEvent& event) {
     while (WorkerTable::Slot* slot = workers_.OnSocket(event.socket)) {
       End(*slot, StreamEnd::kClosed);
     }
+    handshakes_.Forget(event.socket);
   }
   env_.bus.Publish(closed ? Topic::kConnClosed : Topic::kConnOpened, ConnectionEvent{event});
 }
 
 void EventProcessor::OnSslEnd(const SSLEndEvent& event) {
   ++stats_.ssl_ends;
+  handshakes_.Forget(event.ssl);
   WorkerTable::Slot* const slot = workers_.Find(event.ssl);
   if (slot == nullptr) return;
   slot->worker.OnSslEnd(event.bytes, event.origin.ktime_ns);
@@ -78,6 +86,7 @@ void EventProcessor::OnSslEnd(const SSLEndEvent& event) {
 void EventProcessor::OnSslSocket(const SSLSocketEvent& event) {
   WorkerTable::Slot* const slot = workers_.Find(event.ssl);
   if (slot == nullptr || slot->worker.info().socket.known()) return;
+  TellHandshake(*slot, event.ssl, event.socket);
   slot->worker.OnSocket(event);
   workers_.Touch(*slot, event.origin.ktime_ns);
 }
@@ -95,7 +104,40 @@ WorkerTable::Slot& EventProcessor::SlotFor(const SSLDataEvent& event) {
   }
   ++stats_.workers_created;
   ++stats_.workers_active;
-  return workers_.Create(event, env_);
+  WorkerTable::Slot& slot = workers_.Create(event, env_);
+  TellHandshake(slot, event.ssl, event.socket);
+  return slot;
+}
+
+void EventProcessor::OnHandshake(const SSLHandshakeEvent& event) {
+  ++stats_.handshake_events;
+  const HandshakePart part = ReadHandshake(event);
+  handshakes_.Learn(event, part.told);
+  WorkerTable::Slot* const slot =
+      event.ssl.address != 0 ? workers_.Find(event.ssl) : workers_.OnSocket(event.socket);
+  if (slot != nullptr) slot->worker.OnHandshake(part.told);
+  PublishHandshake(event, part);
+}
+
+void EventProcessor::PublishHandshake(const SSLHandshakeEvent& event, const HandshakePart& part) {
+  if (!env_.bus.HasSubscribers(Topic::kTlsHandshake) || !env_.Wants(event.tuple)) return;
+  const ConnectionInfo connection{.pid = event.origin.pid,
+                                  .tid = event.origin.tid,
+                                  .comm = PrintableComm(event.origin.comm()),
+                                  .fd = event.fd,
+                                  .tuple = event.tuple,
+                                  .socket = event.socket,
+                                  .provenance = event.provenance,
+                                  .handshake = handshakes_.Find(event.ssl, event.socket)};
+  ConnectionUuid uuid(connection, env_.socket_key);
+  env_.bus.Publish(Topic::kTlsHandshake,
+                   HandshakeEvent{connection, event.direction, uuid.Of(event.direction), event.kind,
+                                  part.told, part.offers, event.origin.ktime_ns});
+}
+
+void EventProcessor::TellHandshake(WorkerTable::Slot& slot, const SslId& ssl,
+                                   const SocketId& socket) {
+  slot.worker.OnHandshake(handshakes_.Find(ssl, socket));
 }
 
 void EventProcessor::End(WorkerTable::Slot& slot, StreamEnd end) {

@@ -11,6 +11,8 @@
 #include "parsers/stream_parser.h"
 #include "processor/event_bus.h"
 #include "processor/events.h"
+#include "processor/handshake_reader.h"
+#include "processor/handshake_table.h"
 #include "processor/processor_stats.h"
 #include "processor/result.h"
 #include "processor/worker_env.h"
@@ -73,6 +75,9 @@ class EventProcessor {
   void OnConnection(const ConnDataEvent& event);
   void OnSslEnd(const SSLEndEvent& event);
   void OnSslSocket(const SSLSocketEvent& event);
+  void OnHandshake(const SSLHandshakeEvent& event);
+  void PublishHandshake(const SSLHandshakeEvent& event, const HandshakePart& part);
+  void TellHandshake(WorkerTable::Slot& slot, const SslId& ssl, const SocketId& socket);
   WorkerTable::Slot& SlotFor(const SSLDataEvent& event);
   void End(WorkerTable::Slot& slot, StreamEnd end);
   void KeepError(Error error);
@@ -82,6 +87,7 @@ class EventProcessor {
   ProcessorStats stats_;
   WorkerEnv env_;
   WorkerTable workers_;  // its workers borrow all of the above
+  HandshakeTable handshakes_;
   std::deque<Error> errors_;
 };
 

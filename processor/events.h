@@ -76,7 +76,6 @@ struct SSLDataEvent {
   Provenance provenance = Provenance::kUnknown;
   DataType direction = DataType::kRead;
   std::int32_t fd = -1;             ///< -1 when unknown
-  std::uint16_t tls_version = 0;    ///< as on the wire; 0 when unknown
   std::uint64_t stream_offset = 0;  ///< bytes in this direction before this piece
   std::uint64_t call_bytes = 0;     ///< bytes the whole call moved
   bool ends_call = false;           ///< no piece of the call follows, even if some of it is left
@@ -102,6 +101,24 @@ struct SSLSocketEvent {
   Tuple tuple;
   Provenance provenance = Provenance::kUnknown;
   std::int32_t fd = -1;  ///< -1 when unknown
+};
+
+/// Bytes of a handshake that are no secret. `data` is borrowed as that of SSLDataEvent.
+struct SSLHandshakeEvent {
+  enum class Kind : std::uint8_t {
+    kClientHello,  ///< as sent, from the message's type on; may be cut
+    kServerHello,
+    kProtocol,  ///< the name that both agreed to (ALPN)
+  };
+  EventOrigin origin;
+  SslId ssl;  ///< address 0: not known yet; that of whichever is on the socket
+  SocketId socket;
+  Tuple tuple;
+  Provenance provenance = Provenance::kUnknown;
+  Kind kind = Kind::kClientHello;
+  DataType direction = DataType::kRead;
+  std::int32_t fd = -1;   ///< -1 when unknown
+  std::string_view data;  ///< never empty
 };
 
 /// An SSL object was freed; `bytes` (by DataType) says how far each direction had come.

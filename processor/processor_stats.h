@@ -20,6 +20,7 @@ struct ProcessorStats {
   std::uint64_t data_bytes = 0;         ///< plaintext bytes in them
   std::uint64_t connection_events = 0;  ///< sockets opened or closed
   std::uint64_t ssl_ends = 0;           ///< SSL objects freed
+  std::uint64_t handshake_events = 0;   ///< parts of handshakes
   std::uint64_t filtered_events = 0;    ///< pieces of connections that have no wanted port
   std::uint64_t filtered_bytes = 0;     ///< plaintext bytes in them
 

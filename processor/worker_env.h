@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "parsers/stream_parser.h"
 #include "processor/direction_stream.h"
 #include "processor/event_bus.h"
+#include "processor/events.h"
 #include "processor/keyed_hash.h"
 #include "processor/processor_stats.h"
 
@@ -22,6 +24,15 @@ struct WorkerEnv {
   ProcessorStats& stats;
   HashKey socket_key;                       ///< hides kernel addresses in UUIDs
   const std::vector<std::uint16_t>& ports;  ///< of wanted connections; empty: any
+
+  /// Whether one of the ends has a wanted port.
+  bool Wants(const Tuple& tuple) const {
+    if (ports.empty()) return true;
+    const auto wanted = [this](const Endpoint& end) {
+      return std::find(ports.begin(), ports.end(), end.port) != ports.end();
+    };
+    return tuple.family != AddressFamily::kNone && (wanted(tuple.local) || wanted(tuple.remote));
+  }
 };
 
 }  // namespace tlscope

@@ -6,14 +6,6 @@
 
 namespace tlscope {
 
-std::size_t WorkerTable::Hash::operator()(const SslId& id) const {
-  return KeyedHash(key, id.address, id.generation ^ std::uint64_t{id.pid} << 32);
-}
-
-std::size_t WorkerTable::Hash::operator()(const SocketId& id) const {
-  return KeyedHash(key, id.address, id.generation);
-}
-
 WorkerTable::Slot* WorkerTable::Find(const SslId& id) {
   if (latest_ != nullptr && latest_->id_ == id) return latest_;
   const auto found = slots_.find(id);

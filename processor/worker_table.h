@@ -7,6 +7,7 @@
 
 #include "processor/connection_worker.h"
 #include "processor/events.h"
+#include "processor/id_hash.h"
 #include "processor/intrusive_list.h"
 #include "processor/keyed_hash.h"
 #include "processor/worker_env.h"
@@ -39,7 +40,7 @@ class WorkerTable {
     std::uint64_t active_ktime_ns_ = 0;
   };
 
-  explicit WorkerTable(const HashKey& key) : slots_(0, Hash{key}), by_socket_(0, Hash{key}) {}
+  explicit WorkerTable(const HashKey& key) : slots_(0, IdHash{key}), by_socket_(0, IdHash{key}) {}
   WorkerTable(const WorkerTable&) = delete;
   WorkerTable& operator=(const WorkerTable&) = delete;
 
@@ -76,13 +77,6 @@ class WorkerTable {
   Slot* Stalled(std::uint64_t now_ns, std::uint64_t stall_ns);
 
  private:
-  // Both ids are chosen by others: the key keeps them from being chosen to collide.
-  struct Hash {
-    HashKey key;
-    std::size_t operator()(const SslId& id) const;
-    std::size_t operator()(const SocketId& id) const;
-  };
-
   template <class List>
   static Slot* FirstDue(List& list, std::uint64_t now_ns, std::uint64_t wait_ns);
 
@@ -92,8 +86,8 @@ class WorkerTable {
   IntrusiveList<Slot, ByHolding> holding_raw_;  // likewise
   IntrusiveList<Slot, ByHolding> undecided_;    // likewise, and not holding raw bytes
   Slot* latest_ = nullptr;                      // found last: pieces of one call come in a row
-  std::unordered_map<SslId, Slot, Hash> slots_;
-  std::unordered_map<SocketId, IntrusiveList<Slot, BySocket>, Hash> by_socket_;
+  std::unordered_map<SslId, Slot, IdHash> slots_;
+  std::unordered_map<SocketId, IntrusiveList<Slot, BySocket>, IdHash> by_socket_;
 };
 
 }  // namespace tlscope

@@ -68,6 +68,16 @@ void AppendEscaped(char byte, std::string& out) {
   out += {'\\', 'x', kDigits[value >> 4], kDigits[value & 15]};
 }
 
+void AppendFieldValue(std::string_view bytes, std::string& out) {
+  for (const char byte : bytes) {
+    if (byte < ' ' || byte > '~' || byte == ',' || byte == '\\') {
+      AppendEscaped(byte, out);
+    } else {
+      out.push_back(byte);
+    }
+  }
+}
+
 bool IsPrintableText(std::string_view bytes) {
   for (;;) {
     bytes.remove_prefix(PlainPrefix<true>(bytes));

@@ -9,6 +9,10 @@ namespace tlscope {
 /// Appends `\xNN`.
 void AppendEscaped(char byte, std::string& out);
 
+/// Appends `bytes` as the value of a `Key:value, ` header: whatever could break that, a line or a
+/// terminal is written \xNN: control and non-ASCII bytes, comma, backslash.
+void AppendFieldValue(std::string_view bytes, std::string& out);
+
 /// Whether all of `bytes` is UTF-8 (RFC 3629) without control characters other than tab, CR, LF.
 bool IsPrintableText(std::string_view bytes);
 

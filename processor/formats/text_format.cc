@@ -10,6 +10,7 @@
 #include "processor/formats/endpoint_text.h"
 #include "processor/formats/printable.h"
 #include "processor/formats/text_body.h"
+#include "processor/formats/tls_version.h"
 
 namespace tlscope {
 namespace {
@@ -91,6 +92,27 @@ void AppendWebSocketFields(const Message& message, std::string& out) {
   if (message.close_code != 0) AppendField(", Code:", message.close_code, out);
 }
 
+std::string_view PartName(SSLHandshakeEvent::Kind kind) {
+  switch (kind) {
+    case SSLHandshakeEvent::Kind::kClientHello:
+      return "client-hello";
+    case SSLHandshakeEvent::Kind::kServerHello:
+      return "server-hello";
+    case SSLHandshakeEvent::Kind::kProtocol:
+      break;
+  }
+  return "protocol";
+}
+
+// A list with commas would look like another field.
+void AppendOffers(const std::vector<std::string_view>& offers, std::string& out) {
+  out += ", Offers:";
+  for (const std::string_view& offer : offers) {
+    if (&offer != &offers.front()) out.push_back('+');
+    AppendFieldValue(offer, out);
+  }
+}
+
 // SGR sequences of ECMA-48 8.3.117.
 constexpr std::string_view kDim = "\x1b[2m";
 constexpr std::string_view kReset = "\x1b[0m";
@@ -114,6 +136,8 @@ void TextFormat::Append(const BusPayload& payload, std::string& out) {
     AppendMessage(*message, out);
   } else if (const auto* frame = std::get_if<FrameEvent>(&payload)) {
     AppendFrame(*frame, out);
+  } else if (const auto* handshake = std::get_if<HandshakeEvent>(&payload)) {
+    AppendHandshake(*handshake, out);
   } else if (const auto* loss = std::get_if<LossEvent>(&payload)) {
     AppendLoss(*loss, out);
   }
@@ -171,6 +195,26 @@ void TextFormat::AppendFrame(const FrameEvent& event, std::string& out) {
   if (!frame.detail.empty()) {
     out += ", ";
     out += frame.detail;
+  }
+  out.push_back('\n');
+}
+
+void TextFormat::AppendHandshake(const HandshakeEvent& event, std::string& out) {
+  AppendOrigin(event.connection, event.ktime_ns, event.uuid, out);
+  out += "TLSHandshake, Type:0, Length:0, Part:";
+  out += PartName(event.kind);
+  if (event.told.version != 0) {
+    out += ", Version:";
+    AppendTlsVersion(event.told.version, out);
+  }
+  if (!event.told.server_name.empty()) {
+    out += ", ServerName:";
+    AppendFieldValue(event.told.server_name, out);
+  }
+  if (!event.offers.empty()) AppendOffers(event.offers, out);
+  if (!event.told.protocol.empty()) {
+    out += ", Protocol:";
+    AppendFieldValue(event.told.protocol, out);
   }
   out.push_back('\n');
 }

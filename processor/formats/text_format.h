@@ -27,6 +27,7 @@ class TextFormat final : public Format {
  private:
   void AppendMessage(const MessageEvent& event, std::string& out);
   void AppendFrame(const FrameEvent& event, std::string& out);
+  void AppendHandshake(const HandshakeEvent& event, std::string& out);
   void AppendLoss(const LossEvent& event, std::string& out);
   void AppendOrigin(const ConnectionInfo& connection, std::uint64_t ktime_ns, std::string_view uuid,
                     std::string& out);

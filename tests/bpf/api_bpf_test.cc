@@ -185,5 +185,44 @@ TEST_P(ApiBpfTest, CountsWhatSslSendfileSendsAndLeavesItsPlace) {
   dlclose(stub);
 }
 
+TEST_P(ApiBpfTest, ForgetsTheOldestObjectsBeyondItsTableAndCountsThem) {
+  constexpr std::uint64_t kObjects = 70'000;
+  constexpr std::uint64_t kTable = 65'536;
+  Start(OwnProcess());
+  const std::string path = StubLibrary();
+  void* const stub = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  ASSERT_NE(stub, nullptr) << path;
+  AttachTo(path);
+  const auto write =
+      reinterpret_cast<int (*)(std::uint64_t, const void*, int)>(dlsym(stub, "SSL_write"));
+  for (std::uint64_t object = 1; object <= kObjects; ++object) {
+    ASSERT_EQ(write(object, "x", 1), 1);
+    if (object % 1000 == 0) Collect();
+  }
+  EXPECT_EQ(data_.size(), kObjects) << "what they say is not forgotten";
+  const Evictions evictions = probes().CountEvictions(Counters());
+  EXPECT_GE(evictions.ssl_objects, kObjects - kTable);
+  EXPECT_LT(evictions.ssl_objects, kObjects);
+  EXPECT_EQ(evictions.threads, 0U);
+  dlclose(stub);
+}
+
+TEST_P(ApiBpfTest, TakesTheEndThatSslShutdownSendsForNoData) {
+  Start();
+  TlsPair pair;
+  ASSERT_EQ(pair.Send("data"), "data");
+  ASSERT_EQ(SSL_shutdown(pair.client()), 0);
+  char byte = 0;
+  Until([&] { return SSL_read(pair.server(), &byte, 1) == 0; }, [] {});
+  ASSERT_EQ(SSL_shutdown(pair.server()), 1);
+  Until([&] { return SSL_shutdown(pair.client()) == 1; }, [] {});
+  pair.FreeClient();
+  Collect();
+  EXPECT_EQ(BytesOf(pair.server(), DataType::kRead), "data");
+  ASSERT_EQ(ends_.size(), 1U);
+  EXPECT_EQ(ends_[0].bytes[static_cast<int>(DataType::kWrite)], 4U);
+  EXPECT_EQ(Counters()[TLSCOPE_COUNT_NO_CALL].events, 0U);
+}
+
 }  // namespace
 }  // namespace tlscope

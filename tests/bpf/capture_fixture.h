@@ -25,6 +25,12 @@ struct CapturedData {
   std::string bytes;
 };
 
+/// A handshake event with its bytes kept.
+struct CapturedHandshake {
+  SSLHandshakeEvent event;
+  std::string bytes;
+};
+
 /// The file of the libssl this process runs.
 inline std::string OwnLibssl() {
   Dl_info info{};
@@ -136,7 +142,9 @@ class CaptureFixture : public ::testing::TestWithParam<Attachment> {
   std::vector<ConnDataEvent> connections_;
   std::vector<SSLEndEvent> ends_;
   std::vector<SSLSocketEvent> sockets_;
-  /// Every record in order: 'd' data, 'o' opened, 'c' closed, 'e' end, 's' socket found late.
+  std::vector<CapturedHandshake> handshakes_;
+  /// Every record of a connection in order: 'd' data, 'o' opened, 'c' closed, 'e' end, 's' socket
+  /// found late.
   std::string order_;
 
  private:
@@ -168,6 +176,7 @@ class CaptureFixture : public ::testing::TestWithParam<Attachment> {
     connections_.clear();
     ends_.clear();
     sockets_.clear();
+    handshakes_.clear();
     order_.clear();
     counters_before_ = {};
     counters_before_ = Counters();
@@ -185,6 +194,8 @@ class CaptureFixture : public ::testing::TestWithParam<Attachment> {
     } else if (const auto* socket = std::get_if<SSLSocketEvent>(&*decoded)) {
       sockets_.push_back(*socket);
       order_ += 's';
+    } else if (const auto* handshake = std::get_if<SSLHandshakeEvent>(&*decoded)) {
+      handshakes_.push_back({*handshake, std::string(handshake->data)});
     } else {
       ends_.push_back(std::get<SSLEndEvent>(*decoded));
       order_ += 'e';

@@ -99,6 +99,16 @@ Endpoint EndpointOf(const Address& address) {
   return endpoint;
 }
 
+/// Of what the client offers, the last.
+int SelectProtocol(SSL* /*ssl*/, const unsigned char** out, unsigned char* out_length,
+                   const unsigned char* in, unsigned int in_length, void* /*argument*/) {
+  for (unsigned int at = 0; at < in_length; at += 1U + in[at]) {
+    *out = in + at + 1;
+    *out_length = in[at];
+  }
+  return SSL_TLSEXT_ERR_OK;
+}
+
 }  // namespace
 
 SslContextPtr TestServerContext() {
@@ -111,6 +121,7 @@ SslContextPtr TestServerContext() {
   Require(X509_sign(certificate, key, EVP_sha256()) > 0, "X509_sign");
   Require(SSL_CTX_use_certificate(context.get(), certificate) == 1, "SSL_CTX_use_certificate");
   Require(SSL_CTX_use_PrivateKey(context.get(), key) == 1, "SSL_CTX_use_PrivateKey");
+  SSL_CTX_set_alpn_select_cb(context.get(), &SelectProtocol, nullptr);
   X509_free(certificate);
   EVP_PKEY_free(key);
   return context;
@@ -122,6 +133,10 @@ TlsPair::TlsPair(Binding binding, Network network)
       client_context_(SSL_CTX_new(TLS_client_method())) {
   ConnectSockets(network, client_fd_, server_fd_);
   client_.reset(SSL_new(client_context_.get()));
+  constexpr unsigned char kOffers[] = "\x02h2\x08http/1.1";
+  Require(SSL_set_alpn_protos(client_.get(), kOffers, sizeof kOffers - 1) == 0,
+          "SSL_set_alpn_protos");
+  Require(SSL_set_tlsext_host_name(client_.get(), kServerName) == 1, "SSL_set_tlsext_host_name");
   server_.reset(SSL_new(server_context_.get()));
   Bind(client_.get(), client_fd_, binding);
   Bind(server_.get(), server_fd_, binding);

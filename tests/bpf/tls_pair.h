@@ -30,6 +30,8 @@ class TlsPair {
   /// records.
   enum class Binding { kSetFd, kBio, kMemory };
   enum class Network { kIpv4, kIpv6 };
+  /// That the client asks for. It offers h2 and http/1.1, of which the server takes the latter.
+  static constexpr const char* kServerName = "server.example";
 
   /// Aborts the test program when the machine cannot do it.
   explicit TlsPair(Binding binding = Binding::kSetFd, Network network = Network::kIpv4);

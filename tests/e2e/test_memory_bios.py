@@ -34,20 +34,41 @@ def check_peers(messages, connections):
     assert counts == {kind: every for kind in kinds}
 
 
+def check_handshakes(parts, connections):
+    """Each end of each connection was seen to say hello, on the socket it did so on."""
+    clients = {Endpoint(*client): number for number, (client, _) in enumerate(connections)}
+    seen = collections.Counter()
+    for part in parts:
+        kind = part.handshake["Part"]
+        by_client = (kind == "client-hello") == (part.uuid.data_type == WRITE)
+        number = clients[part.src if by_client else part.dest]
+        if kind == "client-hello":
+            assert part.handshake["ServerName"] == f"host{number}.example"
+        else:
+            assert (kind, part.handshake["Version"]) == ("server-hello", "TLSv1.3")
+        seen[kind, part.uuid.data_type, number] += 1
+    kinds = [(kind, way) for kind in ("client-hello", "server-hello") for way in (READ, WRITE)]
+    assert seen == {(*kind, number): 1 for kind in kinds for number in range(CONNECTIONS)}
+
+
 def check_program(capture, arguments, credentials, *command):
     """Runs a program that talks to itself, and checks all that was captured of it."""
     sizes = (str(CONNECTIONS), str(ROUNDS))
     files = (str(credentials.certificate), str(credentials.key))
     with working_program(*command, *files, *sizes) as (process, work):
-        with capture("--pid", str(process.pid), *arguments) as agent:
+        with capture("--pid", str(process.pid), "--show-handshakes", *arguments) as agent:
             connections = work()
             every = 4 * CONNECTIONS * ROUNDS
 
             def all_messages(messages):
-                return list(messages) if len(messages) >= every else None
+                spoken = [message for message in messages if not message.handshake]
+                return spoken if len(spoken) >= every else None
 
             messages = agent.wait_for(all_messages, f"{every} messages")
             check_peers(messages, connections)
+            parts = agent.seen(lambda messages: [m for m in messages if m.handshake])
+            # Of what was agreed to only Node asks, where nothing was.
+            check_handshakes([m for m in parts if m.handshake["Part"] != "protocol"], connections)
             assert agent.stop().summary.lost_bytes == 0
 
 

@@ -26,6 +26,9 @@ TYPES = {
 }
 LOST = "Lost"
 HTTP2_FRAME = "HTTP2Frame"
+TLS_HANDSHAKE = "TLSHandshake"
+# Their header line is all there is of them.
+LINES = (LOST, HTTP2_FRAME, TLS_HANDSHAKE)
 
 UNKNOWN = "unknown"
 
@@ -38,6 +41,7 @@ _HEADER = re.compile(
     r"(?P<incomplete>, Incomplete:true)?(?P<resynchronised>, Resynchronised:true)?"
     r"(?:, Lost:(?P<lost>\d+))?(?:, Cut:(?P<cut>\d+))?"
     r"(?P<http2_frame>, Kind:[^\n]*)?"
+    r"(?P<handshake>, Part:[a-z][^\n]*)?"
     r"(?:, Stream:(?P<stream>\d+))?(?:, Rpc:(?P<rpc>[^,\n]*))?"
     r"(?:, NeverIndexed:(?P<never_indexed>[^,\n]*))?"
     r"(?:, Part:(?P<part>\d+))?(?P<last>, Last:true)?"
@@ -157,6 +161,7 @@ class Message:
     never_indexed: str = ""
     view: str = ""
     http2_frame: str = ""
+    handshake: dict = dataclasses.field(default_factory=dict)  # what a part of one tells
     body: bytes = b""  # head, content and trailers, markers and dumps undone
 
     @property
@@ -185,7 +190,7 @@ def parse_header(line):
     match = _HEADER.fullmatch(text)
     if not match:
         raise FormatError(f"not a header line: {text[:300]!r}")
-    if match["name"] not in (LOST, HTTP2_FRAME) and TYPES.get(match["name"]) != int(match["type"]):
+    if match["name"] not in LINES and TYPES.get(match["name"]) != int(match["type"]):
         raise FormatError(f"name and type disagree: {text!r}")
     message = Message(
         header=text,
@@ -208,6 +213,7 @@ def parse_header(line):
         never_indexed=match["never_indexed"] or "",
         view=match["view"] or "",
         http2_frame=match["http2_frame"] or "",
+        handshake=dict(field.split(":", 1) for field in (match["handshake"] or "").split(", ")[1:]),
         part=int(match["part"] or 0),
         last=bool(match["last"]),
         decoded=match["decoded"],
@@ -287,7 +293,7 @@ class TextReader:
 
     def _read_bytes(self, at_end):
         """The open message with its bytes, or None when they have not all come yet."""
-        if self._open.name in (LOST, HTTP2_FRAME):
+        if self._open.name in LINES:
             return self._open
         if self._open.lost or self._open.cut or self._open.altered:
             return self._read_until_next_header(at_end)

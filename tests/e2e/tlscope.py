@@ -40,7 +40,9 @@ _SUMMARY = re.compile(
     r"unreadable memory (?P<unreadable>\d+) \((?P<unreadable_bytes>\d+) bytes\), "
     r"over --max-payload (?P<over_max>\d+) \((?P<over_max_bytes>\d+) bytes\), "
     r"sent by SSL_sendfile (?P<sendfile>\d+) \((?P<sendfile_bytes>\d+) bytes\)\n"
-    r"(?:tlscope: (?!output)[^\n]*\n)*"
+    r"tlscope: lost besides: [^\n]*\n"
+    r"tlscope: forgotten to make room: (?P<forgotten>\d+) SSL objects, [^\n]*\n"
+    r"tlscope: filtered: [^\n]*\n"
     r"tlscope: output: (?P<written>\d+) messages written \((?P<written_bytes>\d+) bytes\), "
     r"(?P<dropped>\d+) dropped"
 )
@@ -61,6 +63,7 @@ class Summary:
     sendfile: Count
     written: Count
     dropped: int
+    forgotten: int
 
     @staticmethod
     def parse(text):
@@ -86,6 +89,7 @@ class Summary:
             sendfile=count("sendfile"),
             written=count("written"),
             dropped=parts["dropped"],
+            forgotten=parts["forgotten"],
         )
 
     @property

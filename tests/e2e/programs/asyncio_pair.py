@@ -4,7 +4,7 @@
 usage: asyncio_pair.py CERTIFICATE KEY CONNECTIONS ROUNDS
 
 Waits for a line on standard input; then all connections exchange `ROUNDS` requests and responses at
-once. Prints one line of JSON: the connections, as getsockname and getpeername name their ends at the
+once; number 7 asks for host7.example. Prints one line of JSON: the connections, as getsockname and getpeername name their ends at the
 client. Ends when standard input does.
 """
 
@@ -42,7 +42,10 @@ async def serve(reader, writer):
 
 async def talk(port, trust, number, rounds):
     """One client; the ends of its connection."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trust)
+    name = f"host{number}.example"
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", port, ssl=trust, server_hostname=name
+    )
     body = b"x" * (number * 37 % 20011)
     for round_number in range(rounds):
         target = b"/%d/%d" % (number, round_number)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A Node https server and its clients in one process, over memory BIOs: node https_pair.js
 // CERTIFICATE KEY CONNECTIONS ROUNDS. Waits for a line on standard input; then all connections
-// exchange ROUNDS requests and responses at once. Prints one line of JSON: the connections, as each
+// exchange ROUNDS requests and responses at once; number 7 asks for host7.example. Prints one line of JSON: the connections, as each
 // client's socket names its ends. Ends when standard input does.
 'use strict';
 const fs = require('fs');
@@ -23,7 +23,8 @@ const server = https.createServer({
 
 function exchange(agent, port, target, body) {
   return new Promise((resolve, reject) => {
-    const options = {agent, port, host: '127.0.0.1', path: target, method: 'POST'};
+    const servername = 'host' + target.split('/')[1] + '.example';
+    const options = {agent, port, host: '127.0.0.1', servername, path: target, method: 'POST'};
     const request = https.request(options, (response) => {
       const {localAddress, localPort, remoteAddress, remotePort} = response.socket;
       const pieces = [];

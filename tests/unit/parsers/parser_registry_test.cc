@@ -60,6 +60,22 @@ TEST(ParserRegistryTest, DecidesWithinBoundedBytes) {
   EXPECT_EQ(Detected("FROB" + std::string(17, ' ')), "DefaultParser");
 }
 
+TEST(ParserRegistryTest, BelievesWhatWasAgreedTo) {
+  const auto with = [](std::string_view alpn, std::string_view bytes, bool at_start) {
+    const DetectResult result = Detect(bytes, {alpn, at_start});
+    return std::string(result.protocol->name) + (result.need_more ? "?" : "");
+  };
+  const std::string_view settings("\0\0\0\x04\0\0\0\0\0", 9);
+  EXPECT_EQ(with("h2", "P", true), "HTTP2Request");
+  EXPECT_EQ(with("h2", settings.substr(0, 1), true), "HTTP2Response");
+  EXPECT_EQ(with("h2", "GET / HTTP/1.1\r\n", false), "DefaultParser");
+  EXPECT_EQ(with("h2", settings, false), "HTTP2Response");
+  EXPECT_EQ(with("http/1.1", settings, true), "DefaultParser");
+  EXPECT_EQ(with("http/1.0", "GET / HTTP/1.0\r\n", true), "HTTPRequest");
+  EXPECT_EQ(with("http/1.1", "{}", true), "DefaultParser");
+  EXPECT_EQ(with("imap", settings, true), "HTTP2Response") << "of which nothing is known";
+}
+
 TEST(ParserRegistryTest, NeverTakesADecisionBack) {
   const std::string inputs[] = {
       "\r\n\r\nGET / HTTP/1.1\r\n",  "FROB x HTTP/1.1\r\n",

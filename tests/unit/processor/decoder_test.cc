@@ -63,7 +63,6 @@ TEST(DecoderTest, TakesEveryFieldOfADataRecord) {
   EXPECT_EQ(event.provenance, Provenance::kNested);
   EXPECT_EQ(event.direction, DataType::kWrite);
   EXPECT_EQ(event.fd, 5);
-  EXPECT_EQ(event.tls_version, 0x0304);
   EXPECT_EQ(event.stream_offset, 130U) << "of the piece, not of the call";
   EXPECT_EQ(event.call_bytes, 50U);
   EXPECT_EQ(event.chunk_offset, 30U);
@@ -90,9 +89,9 @@ TEST(DecoderTest, TakesRecordsInLargerSizeClasses) {
 }
 
 TEST(DecoderTest, RefusesEveryTruncation) {
-  const testing::Bytes records[] = {DataRecord("hello").Encode(),
-                                    BytesOf(testing::MakeConn(1, TLSCOPE_CONN_OPENED)),
-                                    BytesOf(testing::MakeEnd(1, 2))};
+  const testing::Bytes records[] = {
+      DataRecord("hello").Encode(), BytesOf(testing::MakeConn(1, TLSCOPE_CONN_OPENED)),
+      BytesOf(testing::MakeEnd(1, 2)), testing::HandshakeRecord(TLSCOPE_ALPN, "h2").Encode()};
   for (const testing::Bytes& whole : records) {
     for (std::size_t size = 0; size < whole.size(); ++size) {
       SCOPED_TRACE(size);
@@ -109,7 +108,7 @@ TEST(DecoderTest, RefusesEveryTruncation) {
 
 TEST(DecoderTest, RefusesEveryFieldOutOfRange) {
   ExpectDataRefused("type", [](auto& wire) { wire.header.type = 0; });
-  ExpectDataRefused("type", [](auto& wire) { wire.header.type = 5; });
+  ExpectDataRefused("type", [](auto& wire) { wire.header.type = 6; });
   ExpectDataRefused("version", [](auto& wire) { wire.header.version = TLSCOPE_ABI_VERSION + 1; });
   ExpectDataRefused("size beyond", [](auto& wire) { ++wire.header.size; });
   ExpectDataRefused("chunk_len beyond", [](auto& wire) { --wire.header.size; });
@@ -126,6 +125,40 @@ TEST(DecoderTest, RefusesEveryFieldOutOfRange) {
   ExpectDataRefused("family", [](auto& wire) { wire.tuple.family = 1; });
   ExpectDataRefused("provenance", [](auto& wire) { wire.tuple.provenance = 5; });
   ExpectDataRefused("comm", [](auto& wire) { std::memset(wire.header.comm, 'x', 16); });
+}
+
+TEST(DecoderTest, TakesEveryFieldOfAHandshakeRecord) {
+  testing::HandshakeRecord record(TLSCOPE_SERVER_HELLO, "bytes");
+  record.wire.sock = 7;
+  record.wire.sock_generation = 9;
+  record.wire.tuple = testing::Ipv4Tuple();
+  const testing::Bytes bytes = record.Encode();
+  const auto decoded = Decode(bytes);
+  ASSERT_TRUE(decoded);
+  const auto& event = std::get<SSLHandshakeEvent>(*decoded);
+  EXPECT_EQ(event.kind, SSLHandshakeEvent::Kind::kServerHello);
+  EXPECT_EQ(event.ssl, (SslId{1234, 0x7f00'0000'1000, 1}));
+  EXPECT_EQ(event.socket, (SocketId{7, 9}));
+  EXPECT_EQ(event.tuple.remote.port, 443);
+  EXPECT_EQ(event.provenance, Provenance::kNested);
+  EXPECT_EQ(event.direction, DataType::kRead);
+  EXPECT_EQ(event.fd, 5);
+  EXPECT_EQ(event.data, "bytes");
+}
+
+TEST(DecoderTest, RefusesHandshakeRecordsOutOfRange) {
+  const auto expect_refused = [](const std::string& field, auto&& spoil) {
+    testing::HandshakeRecord record(TLSCOPE_CLIENT_HELLO, "bytes");
+    spoil(record.wire);
+    ExpectRefused(record.Encode(), field);
+  };
+  expect_refused("len out", [](auto& wire) { wire.len = 0; });
+  expect_refused("len out", [](auto& wire) { wire.len = TLSCOPE_HANDSHAKE_MAX + 1; });
+  expect_refused("len beyond", [](auto& wire) { ++wire.len; });
+  expect_refused("direction", [](auto& wire) { wire.direction = 2; });
+  expect_refused("kind", [](auto& wire) { wire.kind = 3; });
+  expect_refused("ssl and sock", [](auto& wire) { wire.ssl = 0; });
+  expect_refused("family", [](auto& wire) { wire.tuple.family = 99; });
 }
 
 TEST(DecoderTest, RefusesConnectionRecordsOutOfRange) {

@@ -100,15 +100,17 @@ std::unique_ptr<StreamParser> MakeRaw(ParserContext& /*context*/, MessageHandler
 
 Detection Unused(std::string_view /*bytes*/) { return Detection::kNoMatch; }
 
-const ProtocolSpec kRaw{"raw", ParserType::kUnknown, &Unused, &MakeRaw};
-const ProtocolSpec kUpgrader{"upgrader", ParserType::kUnknown, &Unused,
-                             &Make<FakeQuitter<ParseStatus::kUpgrade>>};
-const ProtocolSpec kInvalid{"invalid", ParserType::kUnknown, &Unused,
-                            &Make<FakeQuitter<ParseStatus::kInvalid>>};
-const ProtocolSpec kLine{"line", ParserType::kUnknown, &Unused, &Make<FakeLine>};
+const ProtocolSpec kRaw{"raw", ParserType::kUnknown, {}, &Unused, &MakeRaw};
+const ProtocolSpec kUpgrader{
+    "upgrader", ParserType::kUnknown, {}, &Unused, &Make<FakeQuitter<ParseStatus::kUpgrade>>};
+const ProtocolSpec kInvalid{
+    "invalid", ParserType::kUnknown, {}, &Unused, &Make<FakeQuitter<ParseStatus::kInvalid>>};
+const ProtocolSpec kLine{"line", ParserType::kUnknown, {}, &Unused, &Make<FakeLine>};
 
-/// "LINE..." is a line, "UP..." an upgrader, "BAD..." invalid; "MORE..." never decides.
-DetectResult FakeDetect(std::string_view bytes) {
+/// "LINE..." is a line, and what begins where "line" was agreed to; "UP..." an upgrader, "BAD..."
+/// invalid; "MORE..." never decides.
+DetectResult FakeDetect(std::string_view bytes, const DetectHint& hint) {
+  if (hint.alpn == "line" && hint.at_start) return {&kLine, false};
   struct Row {
     std::string_view prefix;
     const ProtocolSpec* spec;
@@ -217,6 +219,24 @@ TEST_F(DirectionStreamTest, GivesARawStreamsUndecidedTailOutWhenTheSpeakerPauses
   EXPECT_THAT(log.texts, ElementsAre("raw:??LI"));
 }
 
+TEST_F(DirectionStreamTest, KnowsWhatWasAgreedToUntilTheConnectionChangesProtocol) {
+  context.alpn = "line";
+  stream.Place(0, 4);
+  Call("one\n");
+  stream.Place(4, 3);
+  Call("two");
+  stream.Finish(StreamEnd::kClosed);
+  EXPECT_THAT(log.texts, ElementsAre("line:one", "raw:two"));
+}
+
+TEST_F(DirectionStreamTest, KnowsWhetherItIsAtTheStart) {
+  context.alpn = "line";
+  stream.Place(7, 3);
+  Call("one");
+  stream.Finish(StreamEnd::kClosed);
+  EXPECT_THAT(log.texts, ElementsAre("raw:one"));
+}
+
 TEST_F(DirectionStreamTest, HandsTheRestOverAtAnUpgrade) {
   Call("LINE one\nLINE two\nrest");
   stream.Finish(StreamEnd::kClosed);
@@ -287,8 +307,8 @@ TEST_F(DirectionStreamTest, GivesTheGapToRawWhenTheParserEndsOverIt) {
       return ParseStatus::kUpgrade;
     }
   };
-  static const ProtocolSpec spec{"g", ParserType::kUnknown, &Unused, &Make<EndsAtGap>};
-  const ProtocolTable gap_table{[](std::string_view bytes) -> DetectResult {
+  static const ProtocolSpec spec{"g", ParserType::kUnknown, {}, &Unused, &Make<EndsAtGap>};
+  const ProtocolTable gap_table{[](std::string_view bytes, const DetectHint&) -> DetectResult {
                                   return {bytes.starts_with("G") ? &spec : &kRaw, false};
                                 },
                                 kRaw};

@@ -37,6 +37,13 @@ class Recorder final : public BusSubscriber {
     std::uint64_t ktime_ns;
   };
 
+  struct HandshakeCopy {
+    ConnectionInfo connection;
+    SSLHandshakeEvent::Kind kind;
+    HandshakeFacts told;
+    std::vector<std::string> offers;
+  };
+
   void OnBusEvent(Topic topic, const BusPayload& payload) noexcept override {
     topics.push_back(topic);
     if (const auto* message = std::get_if<MessageEvent>(&payload)) {
@@ -49,6 +56,11 @@ class Recorder final : public BusSubscriber {
                            exchange->first_byte_ktime_ns, exchange->last_byte_ktime_ns});
     } else if (const auto* loss = std::get_if<LossEvent>(&payload)) {
       losses.push_back({loss->direction, std::string(loss->uuid), loss->bytes, loss->ktime_ns});
+    } else if (const auto* handshake = std::get_if<HandshakeEvent>(&payload)) {
+      handshakes.push_back({handshake->connection,
+                            handshake->kind,
+                            handshake->told,
+                            {handshake->offers.begin(), handshake->offers.end()}});
     }
   }
 
@@ -56,6 +68,7 @@ class Recorder final : public BusSubscriber {
   std::vector<MessageCopy> messages;
   std::vector<ExchangeCopy> exchanges;
   std::vector<LossCopy> losses;
+  std::vector<HandshakeCopy> handshakes;
 };
 
 }  // namespace tlscope::testing

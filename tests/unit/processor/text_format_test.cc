@@ -211,6 +211,26 @@ TEST(TextFormatTest, WritesOneLineForALoss) {
   EXPECT_EQ(out, kOrigin + ", Name:Lost, Type:0, Length:0, Lost:4096\n");
 }
 
+TEST(TextFormatTest, WritesALineForEachPartOfAHandshake) {
+  using Kind = SSLHandshakeEvent::Kind;
+  TextFormat format({.realtime_offset_ns = kOffset});
+  const auto render = [&](Kind kind, const HandshakeFacts& told,
+                          const std::vector<std::string_view>& offers) {
+    std::string out;
+    format.Append(HandshakeEvent{Connection(), DataType::kRead, kUuid, kind, told, offers, kNow},
+                  out);
+    return out;
+  };
+  const std::string start = kOrigin + ", Name:TLSHandshake, Type:0, Length:0, Part:";
+  EXPECT_EQ(render(Kind::kClientHello, {0, "a.example", ""}, {"h2", "a,b\n"}),
+            start + "client-hello, ServerName:a.example, Offers:h2+a\\x2cb\\x0a\n");
+  EXPECT_EQ(render(Kind::kServerHello, {0x0304, "", "h2"}, {}),
+            start + "server-hello, Version:TLSv1.3, Protocol:h2\n");
+  EXPECT_EQ(render(Kind::kServerHello, {0x7f1c, "", ""}, {}),
+            start + "server-hello, Version:0x7f1c\n");
+  EXPECT_EQ(render(Kind::kProtocol, {0, "", "h2"}, {}), start + "protocol, Protocol:h2\n");
+}
+
 TEST(TextFormatTest, WritesNothingForExchangesAndConnections) {
   TextFormat format({});
   std::string out;

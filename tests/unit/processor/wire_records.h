@@ -59,13 +59,30 @@ struct DataRecord {
     wire.total_len = chunk.size();
     wire.chunk_len = static_cast<std::uint32_t>(chunk.size());
     wire.fd = 5;
-    wire.tls_version = 0x0304;
     wire.direction = TLSCOPE_WRITE;
   }
   Bytes Encode() const { return BytesOf(wire, chunk); }
 
   tlscope_ssl_data wire{};
   std::string chunk;
+};
+
+/// A good handshake record of the same SSL object; fields may be changed before Encode.
+struct HandshakeRecord {
+  HandshakeRecord(std::uint8_t kind, std::string_view told) : bytes(told) {
+    wire.header = MakeHeader<tlscope_handshake>(TLSCOPE_RECORD_HANDSHAKE);
+    wire.header.size += static_cast<std::uint32_t>(bytes.size());
+    wire.ssl = 0x7f00'0000'1000;
+    wire.ssl_generation = 1;
+    wire.len = static_cast<std::uint16_t>(bytes.size());
+    wire.kind = kind;
+    wire.direction = TLSCOPE_READ;
+    wire.fd = 5;
+  }
+  Bytes Encode() const { return BytesOf(wire, bytes); }
+
+  tlscope_handshake wire{};
+  std::string bytes;
 };
 
 inline tlscope_conn_data MakeConn(std::uint64_t sock, std::uint8_t state) {

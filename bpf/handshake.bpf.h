@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a handshake tells in clear: the first message of each end as it passes through the socket,
+ * and the protocol that the program asks for. Userspace reads them; here they are only recognised.
+ */
+#ifndef TLSCOPE_HANDSHAKE_BPF_H
+#define TLSCOPE_HANDSHAKE_BPF_H
+
+/* RFC 8446 5.1: type, version and length. */
+#define TLS_HEADER_LEN 5
+#define TLS_HANDSHAKE 22
+
+struct tls_header {
+	__u8 type;
+	__u8 version[2];
+	__u8 len[2];
+} __attribute__((packed));
+
+/* RFC 8446 4: how a ClientHello and a ServerHello begin. */
+struct tls_hello {
+	__u8 type;
+	__u8 len[3];
+	__u8 version[2];
+} __attribute__((packed));
+
+/* RFC 7301 3.1: a name has 1..255 bytes. */
+#define ALPN_MAX 255
+
+/*
+ * The type of the hello that span begins with, in a record or just behind the record's header,
+ * which OpenSSL receives by itself; 0 when there is none. Makes span that of the hello.
+ */
+static __always_inline __u8 find_hello(struct span *span)
+{
+	struct tls_header header;
+	struct tls_hello hello;
+	__u32 len;
+
+	if (span->len < sizeof(hello) ||
+	    bpf_probe_read_user(&header, sizeof(header), (const void *)span->at))
+		return 0;
+	if (header.type == TLS_HANDSHAKE && header.version[0] == 3) {
+		span->at += TLS_HEADER_LEN;
+		span->len -= TLS_HEADER_LEN;
+	}
+	if (span->len < sizeof(hello) ||
+	    bpf_probe_read_user(&hello, sizeof(hello), (const void *)span->at))
+		return 0;
+	if ((hello.type != TLSCOPE_CLIENT_HELLO && hello.type != TLSCOPE_SERVER_HELLO) ||
+	    hello.len[0] || hello.version[0] != 3)
+		return 0;
+	len = sizeof(hello.type) + sizeof(hello.len) + (hello.len[1] << 8 | hello.len[2]);
+	if (span->len > len)
+		span->len = len;
+	return hello.type;
+}
+
+/* Whether the record was written. capacity is a constant at every call. */
+static __always_inline int emit_handshake(const struct tlscope_handshake *head,
+					  const struct span *span, const __u32 capacity)
+{
+	struct tlscope_handshake *record;
+	__u32 len = span->len < capacity ? span->len : capacity;
+
+	record = bpf_ringbuf_reserve(&events, sizeof(*record) + capacity, 0);
+	if (!record) {
+		count(TLSCOPE_COUNT_RING_FULL_META, 0);
+		return 0;
+	}
+	*record = *head;
+	fill_header(&record->header, TLSCOPE_RECORD_HANDSHAKE, sizeof(*record) + len);
+	record->len = len;
+	if (len > capacity || bpf_probe_read_user(record->bytes, len, (const void *)span->at)) {
+		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
+		return 0;
+	}
+	submit(record);
+	return 1;
+}
+
+/* The thread moves span through sk. call is the SSL call it does so in, NULL when in none. */
+static __always_inline void tell_hello(struct sock *sk, struct span span, __u8 direction,
+				       const struct call *call)
+{
+	struct tlscope_handshake head = {};
+	struct tls_socket *socket;
+	__u8 type = find_hello(&span);
+	__u32 told = 1U << (type & 7);
+	int done;
+
+	if (!type)
+		return;
+	socket = get_socket(sk);
+	if (!socket || (socket->hellos & told) || !port_wanted(&socket->tuple))
+		return;
+	if (call) {
+		struct thread *thread = find_thread();
+		struct stream_key key;
+		struct stream *stream;
+
+		if (!thread)
+			return;
+		key = stream_key_of(thread, call->ssl);
+		stream = bpf_map_lookup_elem(&streams, &key);
+		if (!stream)
+			return;
+		head.ssl = call->ssl;
+		head.ssl_generation = stream->generation;
+	}
+	head.sock = (__u64)sk;
+	head.sock_generation = socket->generation;
+	head.tuple = socket->tuple;
+	head.fd = fd_of_syscall(sk);
+	head.kind = type;
+	head.direction = direction;
+	if (span.len <= 256)
+		done = emit_handshake(&head, &span, 256);
+	else if (span.len <= 1024)
+		done = emit_handshake(&head, &span, 1024);
+	else
+		done = emit_handshake(&head, &span, TLSCOPE_HANDSHAKE_MAX);
+	if (done)
+		socket->hellos |= told;
+}
+
+/* The thread, inside an SSL call, moved bytes through sk. */
+static __always_inline void see_hello(struct thread *thread, struct sock *sk, __u8 direction,
+				      long moved)
+{
+	struct call *call = top_call(thread);
+	struct span span;
+
+	if (!call || !call->handshake || moved <= 0 || !moved_by_syscall(&span))
+		return;
+	if (span.len > (__u64)moved)
+		span.len = moved;
+	tell_hello(sk, span, direction, call);
+}
+
+/* SSL_get0_alpn_selected has filled what call->buf and call->moved point to. */
+static __always_inline void tell_alpn(const struct thread *thread, const struct call *call)
+{
+	struct stream_key key = stream_key_of(thread, call->ssl);
+	struct stream *stream = get_stream(&key);
+	struct tlscope_handshake head = {.kind = TLSCOPE_ALPN};
+	struct span span = {};
+	__u32 len = 0;
+
+	if (!stream || stream->alpn_told)
+		return;
+	if (bpf_probe_read_user(&span.at, sizeof(span.at), (const void *)call->buf) ||
+	    bpf_probe_read_user(&len, sizeof(len), (const void *)call->moved))
+		return;
+	if (len == 0 || len > ALPN_MAX || (stream->sock && !port_wanted(&stream->tuple)))
+		return;
+	span.len = len;
+	head.ssl = call->ssl;
+	head.ssl_generation = stream->generation;
+	head.sock = stream->sock;
+	head.sock_generation = stream->sock_generation;
+	head.tuple = stream->tuple;
+	head.fd = stream->fd[TLSCOPE_READ];
+	stream->alpn_told = emit_handshake(&head, &span, 256);
+}
+
+#endif /* TLSCOPE_HANDSHAKE_BPF_H */
