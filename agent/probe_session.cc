@@ -21,14 +21,6 @@
 namespace tlscope {
 namespace {
 
-/// A place in a library and the program that runs there.
-struct Hook {
-  std::string_view function;  ///< whose calls it sees
-  std::uint64_t offset;       ///< in the file
-  bpf_program* program;
-  bool at_return;
-};
-
 int LogLibbpf(libbpf_print_level level, const char* format, va_list arguments) {
   if (!spdlog::should_log(spdlog::level::debug) || level == LIBBPF_DEBUG) return 0;
   char line[1024];
@@ -96,6 +88,17 @@ Result<void> FillFilters(const tlscope_bpf& skeleton, const ProbeOptions& option
   return {};
 }
 
+/// Those that AttachLibrary attaches.
+std::vector<bpf_program*> UprobePrograms(const bpf_object* object) {
+  std::vector<bpf_program*> programs;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object) {
+    const std::string_view section = bpf_program__section_name(program);
+    if (section == "uprobe" || section == "uretprobe") programs.push_back(program);
+  }
+  return programs;
+}
+
 // Once forks are followed: what is forked before the look is found by it, the rest is followed.
 Result<void> AddDescendants(const tlscope_bpf& skeleton, const ProbeOptions& options) {
   for (const std::uint32_t pid : DescendantsOf(options.pids)) {
@@ -160,7 +163,7 @@ class HookPlan {
       AddReturn("SSL_sendfile", programs_.sendfile_exit);
   }
 
-  const std::vector<Hook>& hooks() const { return hooks_; }
+  const std::vector<UprobeSet::Place>& hooks() const { return hooks_; }
   bool carries_data() const { return carries_data_; }
   AttachPoints points() const { return points_; }
 
@@ -196,7 +199,6 @@ class HookPlan {
     return true;
   }
 
-  // The entry comes before its return: a return whose entry was not seen counts as a loss.
   void AddReturn(std::string_view function, bpf_program* program) {
     hooks_.push_back({function, functions_.at(function), program, true});
   }
@@ -206,7 +208,7 @@ class HookPlan {
   AttachMode mode_;
   const std::string& path_;
   const FunctionOffsets& functions_;
-  std::vector<Hook> hooks_;
+  std::vector<UprobeSet::Place> hooks_;
   bool carries_data_ = false;
   AttachPoints points_;
 };
@@ -272,6 +274,8 @@ Result<std::unique_ptr<ProbeSession>> ProbeSession::Load(const ProbeOptions& opt
   if (!skeleton) return tl::make_unexpected(skeleton.error());
   bpf_program__set_autoload((*skeleton)->progs.ssl_io_exit, has_loop);
   bpf_program__set_autoload((*skeleton)->progs.ssl_io_exit_old, !has_loop);
+  for (bpf_program* const program : UprobePrograms((*skeleton)->obj))
+    bpf_program__set_expected_attach_type(program, UprobeSet::kAttachType);
   for (const StrategyInfo& other : AllStrategies()) {
     for (const char* const name : other.programs)
       bpf_program__set_autoload(bpf_object__find_program_by_name((*skeleton)->obj, name),
@@ -346,28 +350,9 @@ Result<LibraryId> ProbeSession::AttachLibrary(const std::string& path, const std
     return Fail(Errc::kNotFound, 0, "find SSL_read or SSL_write in " + name,
                 "it is no OpenSSL library");
 
-  std::vector<LinkPtr> links;
-  for (const Hook& hook : plan.hooks()) {
-    bpf_uprobe_opts uprobe{};
-    uprobe.sz = sizeof uprobe;
-    uprobe.retprobe = hook.at_return;
-    LinkPtr link(
-        bpf_program__attach_uprobe_opts(hook.program, -1, path.c_str(), hook.offset, &uprobe));
-    if (!link) {
-      const int error = errno;
-      if (error == EACCES || error == EPERM)
-        return Fail(Errc::kPrivilege, error, "attach " + std::string(hook.function) + " in " + name,
-                    "run it as root, or add CAP_SYS_ADMIN, without which this kernel takes no "
-                    "uprobe");
-      return Fail(Errc::kSystem, error, "attach " + std::string(hook.function) + " in " + name,
-                  error == EINVAL
-                      ? "another tool may hold a probe there with a different reference "
-                        "counter: stop it, or use --attach=public"
-                      : "");
-    }
-    links.push_back(std::move(link));
-  }
-  libraries_.emplace(++last_library_, AttachedLibrary{std::move(links), plan.points()});
+  auto probes = UprobeSet::Attach(path, name, plan.hooks());
+  if (!probes) return tl::make_unexpected(probes.error());
+  libraries_.emplace(++last_library_, AttachedLibrary{std::move(*probes), plan.points()});
   return last_library_;
 }
 

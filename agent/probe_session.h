@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/attach_strategy.h"
+#include "agent/uprobe_set.h"
 #include "bpf/tlscope_abi.h"
 #include "processor/result.h"
 
@@ -143,7 +144,7 @@ class ProbeSession {
   SkeletonPtr skeleton_;
   std::vector<LinkPtr> links_;
   struct AttachedLibrary {
-    std::vector<LinkPtr> links;
+    UprobeSet probes;
     AttachPoints points;
   };
   std::map<LibraryId, AttachedLibrary> libraries_;

@@ -70,6 +70,8 @@ static __always_inline int emit_handshake(const struct tlscope_handshake *head,
 	*record = *head;
 	fill_header(&record->header, TLSCOPE_RECORD_HANDSHAKE, sizeof(*record) + len);
 	record->len = len;
+	/* The compiler knows that it is less, the verifier of older kernels has to see it. */
+	barrier_var(len);
 	if (len > capacity || bpf_probe_read_user(record->bytes, len, (const void *)span->at)) {
 		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
 		return 0;

@@ -106,9 +106,10 @@ void ReadExtensions(std::string_view extensions, Hello& hello) {
 
 /// What stands between the random and the extensions.
 bool SkipOffers(bool from_client, Reader& body) {
-  if (!body.Vector(1)) return false;        // legacy_session_id
-  if (!from_client) return body.Skip(3);    // cipher_suite, legacy_compression_method
-  return body.Vector(2) && body.Vector(1);  // the same, of which there are several
+  const bool session = body.Vector(1).has_value();   // legacy_session_id
+  if (!from_client) return session && body.Skip(3);  // cipher_suite, legacy_compression_method
+  const bool ciphers = session && body.Vector(2);
+  return ciphers && body.Vector(1);  // legacy_compression_methods
 }
 
 }  // namespace

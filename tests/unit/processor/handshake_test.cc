@@ -11,7 +11,6 @@ namespace tlscope::testing {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 constexpr std::uint64_t kSock = 0xffff'8881'2345'6780;
