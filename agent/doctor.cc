@@ -25,7 +25,11 @@ namespace {
 /// What a trial capture saw: calls, not what was in them.
 struct Tally {
   DoctorTrial trial;
-  std::map<std::uint32_t, std::uint64_t> hits_by_pid;
+  struct Hits {
+    std::uint64_t all = 0;
+    std::uint64_t with_peer = 0;
+  };
+  std::map<std::uint32_t, Hits> hits_by_pid;
 
   void Add(std::span<const std::byte> record) {
     const auto decoded = Decode(record);
@@ -34,8 +38,11 @@ struct Tally {
     if (data == nullptr || data->chunk_offset != 0) return;
     ++trial.hits;
     trial.bytes += data->call_bytes;
-    if (data->tuple.family != AddressFamily::kNone) ++trial.hits_with_peer;
-    ++hits_by_pid[data->origin.pid];
+    Hits& hits = hits_by_pid[data->origin.pid];
+    ++hits.all;
+    if (data->tuple.family == AddressFamily::kNone) return;
+    ++trial.hits_with_peer;
+    ++hits.with_peer;
   }
 };
 
@@ -64,7 +71,8 @@ void AddTally(const Tally& tally, DoctorReport& report) {
   for (DoctorProcess& process : report.processes) {
     const auto hits = tally.hits_by_pid.find(process.pid);
     if (hits == tally.hits_by_pid.end()) continue;
-    process.hits = hits->second;
+    process.hits = hits->second.all;
+    process.hits_with_peer = hits->second.with_peer;
     for (const std::size_t i : process.libraries) {
       DoctorLibrary& library = report.libraries[i];
       (process.libraries.size() == 1 ? library.hits : library.shared_hits) += process.hits;

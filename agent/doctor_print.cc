@@ -52,18 +52,21 @@ std::string JsonOf(const DoctorLibrary& library) {
       Quote(library.read_point), Quote(library.write_point), library.hits, library.shared_hits);
 }
 
-std::string JsonOf(const DoctorReport& report, const DoctorProcess& process) {
-  return fmt::format(
-      R"({{"pid": {}, "comm": {}, "libraries": {}, "other_tls": {}, "hits": {}}})", process.pid,
-      Quote(process.comm),
-      List(process.libraries, [&](std::size_t i) { return Quote(report.libraries[i].path); }),
-      List(process.other_tls, Quote), process.hits);
+/// Of a process or of all.
+template <class Calls>
+double PeerShare(const Calls& calls) {
+  return calls.hits == 0
+             ? 0
+             : static_cast<double>(calls.hits_with_peer) / static_cast<double>(calls.hits);
 }
 
-double PeerShare(const DoctorTrial& trial) {
-  return trial.hits == 0
-             ? 0
-             : static_cast<double>(trial.hits_with_peer) / static_cast<double>(trial.hits);
+std::string JsonOf(const DoctorReport& report, const DoctorProcess& process) {
+  return fmt::format(
+      R"({{"pid": {}, "comm": {}, "libraries": {}, "other_tls": {}, "hits": {}, )"
+      R"("peer_known_share": {:.4f}}})",
+      process.pid, Quote(process.comm),
+      List(process.libraries, [&](std::size_t i) { return Quote(report.libraries[i].path); }),
+      List(process.other_tls, Quote), process.hits, PeerShare(process));
 }
 
 std::string JsonOf(const std::optional<DoctorTrial>& trial) {
@@ -120,7 +123,9 @@ std::string ProcessesText(const DoctorReport& report) {
     for (const std::size_t i : process.libraries) parts.push_back(Shown(report.libraries[i].path));
     for (const std::string& other : process.other_tls) parts.push_back(other + ", not captured");
     text += fmt::format("  {} {}: {}", process.pid, Shown(process.comm), fmt::join(parts, "; "));
-    if (process.hits > 0) text += fmt::format("; hits: {}", process.hits);
+    if (process.hits > 0)
+      text +=
+          fmt::format("; hits: {}, peer known of {:.0f} %", process.hits, 100 * PeerShare(process));
     text += '\n';
   }
   return text;

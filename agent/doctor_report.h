@@ -43,6 +43,7 @@ struct DoctorProcess {
   std::vector<std::size_t> libraries;  ///< indices into DoctorReport::libraries
   std::vector<std::string> other_tls;  ///< TLS that is not captured: "GnuTLS"
   std::uint64_t hits = 0;
+  std::uint64_t hits_with_peer = 0;
 };
 
 struct DoctorTrial {

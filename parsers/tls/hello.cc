@@ -116,7 +116,7 @@ bool SkipOffers(bool from_client, Reader& body) {
 
 std::optional<Hello> ReadHello(std::string_view bytes) {
   Reader message(bytes);
-  const auto type = message.Number(1);
+  const std::uint32_t type = message.Number(1).value_or(0);
   if (type != kClientHello && type != kServerHello) return std::nullopt;
   const bool whole = Reader(message).Vector(3).has_value();
   Reader body(message.CutVector(3));

@@ -85,6 +85,7 @@ def test_a_trial_counts_calls_by_library_and_known_peers(able_to_capture, builde
     assert library["hits"] > 0 and library["shared_hits"] == 0
     assert sum(process["hits"] for process in report["processes"]) == library["hits"]
     assert report["trial"]["peer_known_share"] > 0
+    assert all(process["peer_known_share"] > 0 for process in report["processes"])
     assert any("The capture works" in sentence for sentence in report["conclusions"])
 
 

@@ -29,7 +29,7 @@ DoctorReport WorkingHost() {
                        "public",
                        7,
                        2}};
-  report.processes = {{12, "curl", {0}, {}, 7}};
+  report.processes = {{12, "curl", {0}, {}, 7, 7}};
   report.processes_seen = 3;
   report.trial = DoctorTrial{2, 7, 1000, 7};
   return report;
@@ -60,8 +60,8 @@ TEST(DoctorConclusionsTest, SaysThatNobodyMapsALibrary) {
 TEST(DoctorConclusionsTest, NamesThoseWhoUseOtherTls) {
   DoctorReport report = WorkingHost();
   for (std::uint32_t pid = 20; pid < 27; ++pid)
-    report.processes.push_back({pid, "wget", {}, {"GnuTLS"}, 0});
-  report.processes.push_back({30, "caddy", {}, {"Go's crypto/tls"}, 0});
+    report.processes.push_back({pid, "wget", {}, {"GnuTLS"}, 0, 0});
+  report.processes.push_back({30, "caddy", {}, {"Go's crypto/tls"}, 0, 0});
   const auto sentences = Conclusions(report);
   EXPECT_THAT(sentences, Contains("TLS by Go's crypto/tls is not captured: caddy (30)."));
   EXPECT_THAT(sentences, Contains("TLS by GnuTLS is not captured: wget (20), wget (21), wget (22), "
@@ -90,7 +90,7 @@ TEST(DoctorTextTest, ShowsEachPart) {
        {"tlscope 1.2.3 on Linux 6.1.0 x86_64", "ok      privileges: all there",
         "payload: unrolled loop (tried: bpf_loop, unrolled loop)", "version: OpenSSL 3.0.17",
         "reads at the inner function, writes at the public function", "hits: 7 (and 2 of processes",
-        "12 curl: /usr/lib/libssl.so.3; hits: 7",
+        "12 curl: /usr/lib/libssl.so.3; hits: 7, peer known of 100 %",
         "trial of 2 s: 7 calls, 1000 bytes, peer known of 100 %"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
