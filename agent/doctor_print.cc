@@ -28,9 +28,13 @@ const char* Bool(bool value) { return value ? "true" : "false"; }
 
 template <class Values, class Write>
 std::string List(const Values& values, Write write) {
-  std::string list;
-  for (const auto& value : values) list += (list.empty() ? "" : ", ") + write(value);
-  return '[' + list + ']';
+  std::string list = "[";
+  for (const auto& value : values) {
+    if (list.size() > 1) list += ", ";
+    list += write(value);
+  }
+  list += ']';
+  return list;
 }
 
 std::string JsonOf(const DoctorCheck& check) {

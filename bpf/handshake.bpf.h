@@ -115,28 +115,12 @@ static __always_inline void tell_hello(struct sock *sk, struct span span, __u8 d
 	head.fd = fd_of_syscall(sk);
 	head.kind = type;
 	head.direction = direction;
-	if (span.len <= 256)
-		done = emit_handshake(&head, &span, 256);
-	else if (span.len <= 1024)
+	if (span.len <= 1024)
 		done = emit_handshake(&head, &span, 1024);
 	else
 		done = emit_handshake(&head, &span, TLSCOPE_HANDSHAKE_MAX);
 	if (done)
 		socket->hellos |= told;
-}
-
-/* The thread, inside an SSL call, moved bytes through sk. */
-static __always_inline void see_hello(struct thread *thread, struct sock *sk, __u8 direction,
-				      long moved)
-{
-	struct call *call = top_call(thread);
-	struct span span;
-
-	if (!call || !call->handshake || moved <= 0 || !moved_by_syscall(&span))
-		return;
-	if (span.len > (__u64)moved)
-		span.len = moved;
-	tell_hello(sk, span, direction, call);
 }
 
 /* SSL_get0_alpn_selected has filled what call->buf and call->moved point to. */

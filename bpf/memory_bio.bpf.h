@@ -110,20 +110,14 @@ static __always_inline int socket_taken(struct sock *sk)
 	return stream && stream->sock == key;
 }
 
-/* The thread received on sk outside every SSL call. */
-static __always_inline void note_received(struct sock *sk, long received)
+/* The thread received span on sk outside every SSL call. */
+static __always_inline void note_received(struct sock *sk, struct span span)
 {
 	struct ledger *ledger;
-	struct span span;
 	int fd;
 
-	if (received < TLS_HEADER_LEN || socket_taken(sk) || !is_tcp(sk))
+	if (span.len < TLS_HEADER_LEN || !is_tcp(sk))
 		return;
-	if (!moved_by_syscall(&span))
-		return;
-	if (span.len > (__u64)received)
-		span.len = received;
-	tell_hello(sk, span, TLSCOPE_READ, NULL);
 	fd = fd_of_syscall(sk);
 	ledger = get_ledger();
 	if (fd < 0 || !ledger)
@@ -240,16 +234,13 @@ static __always_inline void emit_ssl_socket(const struct stream_key *key,
 	submit(record);
 }
 
-/* The thread sent on sk, or tried to, outside every SSL call: whose record was it? */
-static __always_inline void bind_by_sent(const struct thread *thread, struct sock *sk)
+/* The thread sent span on sk, or tried to, outside every SSL call: whose record was it? */
+static __always_inline void bind_by_sent(const struct thread *thread, struct sock *sk,
+					 struct span span)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct ledger *ledger = bpf_map_lookup_elem(&ledgers, &id);
-	struct span span;
 
-	if (socket_taken(sk) || !moved_by_syscall(&span))
-		return;
-	tell_hello(sk, span, TLSCOPE_WRITE, NULL);
 	if (!ledger)
 		return;
 	for (int i = 0; i < RECORDS_PER_CALL; i++) {

@@ -37,17 +37,37 @@ static __always_inline void nested_call(struct thread *thread, struct sock *sk)
 	}
 }
 
+/* The thread moved up to moved bytes through sk: what do the TLS records among them tell? */
+static __always_inline void see_records(struct thread *thread, struct sock *sk, __u8 direction,
+					long moved)
+{
+	struct call *call = top_call(thread);
+	struct span span;
+
+	if (call ? !call->handshake : !thread->has_memory_bio || socket_taken(sk))
+		return;
+	if (moved <= 0 || !moved_by_syscall(&span))
+		return;
+	if (span.len > (__u64)moved)
+		span.len = moved;
+	tell_hello(sk, span, direction, call);
+	if (call)
+		return;
+	if (direction == TLSCOPE_READ)
+		note_received(sk, span);
+	else
+		bind_by_sent(thread, sk, span);
+}
+
 /* The thread sends on sk, or has sent. */
 static __always_inline void see_send(struct sock *sk)
 {
 	struct thread *thread = find_thread();
 
-	if (thread && thread->depth) {
-		nested_call(thread, sk);
-		see_hello(thread, sk, TLSCOPE_WRITE, ~0ULL >> 1);
-	} else if (thread && thread->has_memory_bio) {
-		bind_by_sent(thread, sk);
-	}
+	if (!thread)
+		return;
+	nested_call(thread, sk);
+	see_records(thread, sk, TLSCOPE_WRITE, ~0ULL >> 1);
 }
 
 /* The thread has received on sk. */
@@ -55,12 +75,10 @@ static __always_inline void see_receive(struct sock *sk, long received)
 {
 	struct thread *thread = find_thread();
 
-	if (thread && thread->depth) {
-		nested_call(thread, sk);
-		see_hello(thread, sk, TLSCOPE_READ, received);
-	} else if (thread && thread->has_memory_bio) {
-		note_received(sk, received);
-	}
+	if (!thread)
+		return;
+	nested_call(thread, sk);
+	see_records(thread, sk, TLSCOPE_READ, received);
 }
 
 /* The same where a hook shows the socket, and another, later, how much was received. */
@@ -70,10 +88,8 @@ static __always_inline void begin_receive(struct sock *sk)
 
 	if (!thread)
 		return;
-	if (thread->depth)
-		nested_call(thread, sk);
-	if (thread->depth || thread->has_memory_bio)
-		thread->receiving = (__u64)sk;
+	nested_call(thread, sk);
+	thread->receiving = (__u64)sk;
 }
 
 static __always_inline void end_receive(long received)
@@ -85,10 +101,7 @@ static __always_inline void end_receive(long received)
 		return;
 	sk = (struct sock *)thread->receiving;
 	thread->receiving = 0;
-	if (thread->depth)
-		see_hello(thread, sk, TLSCOPE_READ, received);
-	else
-		note_received(sk, received);
+	see_records(thread, sk, TLSCOPE_READ, received);
 }
 
 /* A system call is over. Its descriptor names the socket. */

@@ -40,6 +40,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       last = now;
     }
   }
-  Check(tlscope::Detect(bytes).protocol != nullptr, "something always matches");
+  for (const std::string_view alpn : {"", "h2", "http/1.1", "other"}) {
+    for (const bool at_start : {false, true}) {
+      const auto found = tlscope::Detect(bytes, {alpn, at_start});
+      Check(found.protocol != nullptr, "something always matches");
+      Check(alpn != "h2" || !found.protocol->alpn.starts_with("http/"),
+            "nothing else was agreed to");
+      Check(alpn != "http/1.1" || found.protocol->alpn != "h2", "nothing else was agreed to");
+    }
+  }
   return 0;
 }

@@ -41,7 +41,7 @@ capture() {
 }
 
 # How a library is probed, and most of what memory BIOs are about, does not depend on the kernel.
-tests='LoadBpf*:*SocketBpf*:*HandshakeBpf*:*PayloadBpf*/AutoAttach:*ApiBpf*/AutoAttach:*MemoryBio*.FindsTheSocketThat*'
+tests='LoadBpf*:*SocketBpf*:*HandshakeBpf*:*PayloadBpf*/AutoAttach:*ApiBpf*/AutoAttach:*MemoryBio*.FindsTheSocketThat*:-*ForgetsTheOldest*'
 section bpf-tests tlscope_bpf_tests --gtest_color=no "--gtest_filter=$tests" 2>&1
 nginx -c /etc/nginx.conf
 for strategy in auto tp_btf fentry kprobe syscall; do
