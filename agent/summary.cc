@@ -48,8 +48,9 @@ void PrintSummary(const KernelCounters& kernel, const Evictions& evictions,
       processor.decode_errors, processor.cut_bytes);
   spdlog::info(
       "forgotten to make room: {} SSL objects, {} threads, {} threads with memory BIOs, {} "
-      "connections followed",
-      evictions.ssl_objects, evictions.threads, evictions.ledgers, processor.workers_evicted);
+      "connections followed, {} handshakes",
+      evictions.ssl_objects, evictions.threads, evictions.ledgers, processor.workers_evicted,
+      processor.handshakes_evicted);
   spdlog::info("filtered: {} calls, {} records of unknown or other ports",
                row(TLSCOPE_COUNT_FILTERED).events, processor.filtered_events);
   spdlog::info("output: {} messages written ({} bytes), {} dropped", sink.written_blocks,

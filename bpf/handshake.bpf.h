@@ -81,8 +81,8 @@ static __always_inline int emit_handshake(const struct tlscope_handshake *head,
 }
 
 /* The thread moves span through sk. call is the SSL call it does so in, NULL when in none. */
-static __always_inline void tell_hello(struct sock *sk, struct span span, __u8 direction,
-				       const struct call *call)
+static __always_inline void tell_hello(const struct thread *thread, const struct call *call,
+				       struct sock *sk, struct span span, __u8 direction)
 {
 	struct tlscope_handshake head = {};
 	struct tls_socket *socket;
@@ -96,14 +96,9 @@ static __always_inline void tell_hello(struct sock *sk, struct span span, __u8 d
 	if (!socket || (socket->hellos & told) || !port_wanted(&socket->tuple))
 		return;
 	if (call) {
-		struct thread *thread = find_thread();
-		struct stream_key key;
-		struct stream *stream;
+		struct stream_key key = stream_key_of(thread, call->ssl);
+		struct stream *stream = bpf_map_lookup_elem(&streams, &key);
 
-		if (!thread)
-			return;
-		key = stream_key_of(thread, call->ssl);
-		stream = bpf_map_lookup_elem(&streams, &key);
 		if (!stream)
 			return;
 		head.ssl = call->ssl;

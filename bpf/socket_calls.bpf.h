@@ -50,7 +50,7 @@ static __always_inline void see_records(struct thread *thread, struct sock *sk, 
 		return;
 	if (span.len > (__u64)moved)
 		span.len = moved;
-	tell_hello(sk, span, direction, call);
+	tell_hello(thread, call, sk, span, direction);
 	if (call)
 		return;
 	if (direction == TLSCOPE_READ)

@@ -3,14 +3,17 @@
 
 namespace tlscope {
 
-void HandshakeTable::Learn(const SSLHandshakeEvent& event, const HandshakeFacts& told) {
-  Entry& entry = event.ssl.address != 0 ? by_ssl_.At(event.ssl) : by_socket_.At(event.socket);
+bool HandshakeTable::Learn(const SSLHandshakeEvent& event, const HandshakeFacts& told) {
+  bool evicted = false;
+  Entry& entry = event.ssl.address != 0 ? by_ssl_.At(event.ssl, evicted)
+                                        : by_socket_.At(event.socket, evicted);
   if (event.socket.known()) {
     // An SSL object that goes on to another connection takes nothing with it.
     if (entry.socket.known() && entry.socket != event.socket) entry.facts = {};
     entry.socket = event.socket;
   }
   entry.facts.Add(told);
+  return !evicted;
 }
 
 HandshakeFacts HandshakeTable::Find(const SslId& ssl, const SocketId& socket) const {

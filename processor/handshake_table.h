@@ -23,8 +23,8 @@ class HandshakeTable {
 
   explicit HandshakeTable(const HashKey& key) : by_ssl_(key), by_socket_(key) {}
 
-  /// Adds what `event`, which says `told`, is news of.
-  void Learn(const SSLHandshakeEvent& event, const HandshakeFacts& told);
+  /// Adds what `event`, which says `told`, is news of. False when an older entry had to go.
+  bool Learn(const SSLHandshakeEvent& event, const HandshakeFacts& told);
 
   /// What is known of an SSL object, and of the socket that its records were found on.
   HandshakeFacts Find(const SslId& ssl, const SocketId& socket) const;
@@ -53,9 +53,11 @@ class HandshakeTable {
       return place == places_.end() ? nullptr : &place->second->second;
     }
 
-    Entry& At(const Id& id) {
+    /// There is one from now on; the oldest goes when there are too many.
+    Entry& At(const Id& id, bool& evicted) {
       if (const auto place = places_.find(id); place != places_.end()) return place->second->second;
-      if (places_.size() == kMax) Erase(Id(entries_.front().first));
+      evicted = places_.size() == kMax;
+      if (evicted) Erase(Id(entries_.front().first));
       entries_.emplace_back(id, Entry{});
       places_.emplace(id, std::prev(entries_.end()));
       return entries_.back().second;

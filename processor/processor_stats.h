@@ -14,15 +14,16 @@ inline constexpr std::size_t kParserTypes = static_cast<std::size_t>(ParserType:
 
 /// What one EventProcessor has done since it was made. Plain numbers, read on its thread.
 struct ProcessorStats {
-  std::uint64_t records = 0;            ///< handed in, the undecodable ones included
-  std::uint64_t decode_errors = 0;      ///< records refused by the decoder
-  std::uint64_t data_events = 0;        ///< pieces of plaintext
-  std::uint64_t data_bytes = 0;         ///< plaintext bytes in them
-  std::uint64_t connection_events = 0;  ///< sockets opened or closed
-  std::uint64_t ssl_ends = 0;           ///< SSL objects freed
-  std::uint64_t handshake_events = 0;   ///< parts of handshakes
-  std::uint64_t filtered_events = 0;    ///< pieces of connections that have no wanted port
-  std::uint64_t filtered_bytes = 0;     ///< plaintext bytes in them
+  std::uint64_t records = 0;             ///< handed in, the undecodable ones included
+  std::uint64_t decode_errors = 0;       ///< records refused by the decoder
+  std::uint64_t data_events = 0;         ///< pieces of plaintext
+  std::uint64_t data_bytes = 0;          ///< plaintext bytes in them
+  std::uint64_t connection_events = 0;   ///< sockets opened or closed
+  std::uint64_t ssl_ends = 0;            ///< SSL objects freed
+  std::uint64_t handshake_events = 0;    ///< parts of handshakes
+  std::uint64_t handshakes_evicted = 0;  ///< forgotten to make room for another
+  std::uint64_t filtered_events = 0;     ///< pieces of connections that have no wanted port
+  std::uint64_t filtered_bytes = 0;      ///< plaintext bytes in them
 
   std::array<std::uint64_t, kParserTypes> messages{};  ///< emitted, by ParserType
   std::uint64_t exchanges = 0;       ///< requests published together with their responses

@@ -143,7 +143,7 @@ TEST(HandshakeTableTest, ForgetsTheOldestBeyondItsBound) {
   SSLHandshakeEvent event;
   for (std::uint64_t number = 1; number <= HandshakeTable::kMax + 1; ++number) {
     event.ssl = {1, number, 1};
-    table.Learn(event, told);
+    EXPECT_EQ(table.Learn(event, told), number <= HandshakeTable::kMax);
   }
   EXPECT_EQ(table.size(), HandshakeTable::kMax);
   EXPECT_EQ(table.Find({1, 1, 1}, {}).version, 0);
