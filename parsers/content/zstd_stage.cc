@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <zstd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <memory>
 
 #include "parsers/content/coding_stage.h"
@@ -13,6 +15,47 @@ namespace {
 // RFC 9659 2: a window of at most 8 MiB for the content coding.
 constexpr int kWindowLogMax = 23;
 
+constexpr std::size_t kMaxHeaderBytes = 18;  // RFC 8878 3.1.1.1, the magic number included
+
+/// How much content a frame says it has, which it may leave out.
+class FrameSize {
+ public:
+  void Begin(std::string_view magic) {
+    header_bytes_ = 0;
+    left_ = kUnlimited;
+    known_ = false;
+    See(magic);
+  }
+
+  /// Bytes of the frame went in. Only the first few are of interest.
+  void See(std::string_view bytes) {
+    if (known_) return;
+    const std::size_t more = std::min(bytes.size(), header_.size() - header_bytes_);
+    std::copy_n(bytes.begin(), more, header_.begin() + header_bytes_);
+    header_bytes_ += more;
+    const unsigned long long size = ZSTD_getFrameContentSize(header_.data(), header_bytes_);
+    known_ = size != ZSTD_CONTENTSIZE_ERROR || header_bytes_ == header_.size();
+    if (known_ && size < ZSTD_CONTENTSIZE_ERROR && IsFrame()) left_ = size;
+  }
+
+  void Give(std::size_t bytes) {
+    if (left_ != kUnlimited) left_ -= std::min<std::uint64_t>(left_, bytes);
+  }
+
+  /// Content that it still has room for; at least 1, for what is too much to show.
+  std::size_t left() const { return std::max<std::size_t>(left_, 1); }
+
+ private:
+  static constexpr std::size_t kUnlimited = std::numeric_limits<std::size_t>::max();
+
+  bool IsFrame() const { return header_.front() == '\x28'; }  // and not a skippable one
+
+  std::array<char, kMaxHeaderBytes> header_{};
+  std::size_t header_bytes_ = 0;
+  std::size_t left_ = kUnlimited;
+  bool known_ = false;
+};
+
 struct FreeDecoder {
   void operator()(ZSTD_DStream* decoder) const noexcept { ZSTD_freeDStream(decoder); }
 };
@@ -20,8 +63,9 @@ struct FreeDecoder {
 /// zstd (RFC 8878): one or more frames, skippable ones too. The formats before the RFC are refused:
 /// the library knows them only when their first bytes come in one call. The library also forgets to
 /// say what it gave in the call that fails, so a call either takes input or gives output, never
-/// both; and as it gives a raw block in the pieces it comes in, but fails for its frame with the
-/// last byte of the last block, that byte has a call of its own.
+/// both. It gives a raw block in the pieces it comes in, and fails for its frame with the last byte
+/// of the last block, or with the piece that the frame has no room for: that byte has a call of its
+/// own, and no piece is larger than the room.
 class ZstdStage final : public CodingStage {
  public:
   explicit ZstdStage(ByteBudget& budget) : budget_(budget) {}
@@ -39,6 +83,7 @@ class ZstdStage final : public CodingStage {
     }
     const Step given = Call({}, output);
     step.produced = given.produced;
+    frame_size_.Give(given.produced);
     step.status = given.status;
     giving_ = given.produced == output.size();
     return step;
@@ -66,9 +111,12 @@ class ZstdStage final : public CodingStage {
       if (magic_bytes_ < magic_.size()) return {consumed, 0, Status::kGoing};
       const Step magic = Call({magic_.data(), magic_bytes_}, no_output);
       if (magic.status != Status::kGoing) return {consumed, 0, magic.status};
+      frame_size_.Begin({magic_.data(), magic_bytes_});
     }
     const std::size_t all_but_last = wanted_bytes_ > 1 ? wanted_bytes_ - 1 : 1;
-    Step step = Call(input.substr(consumed, all_but_last), no_output);
+    input.remove_prefix(consumed);
+    Step step = Call(input.substr(0, std::min(all_but_last, frame_size_.left())), no_output);
+    frame_size_.See(input.substr(0, step.consumed));
     step.consumed += consumed;
     return step;
   }
@@ -107,6 +155,7 @@ class ZstdStage final : public CodingStage {
   bool ended_ = false;           ///< a frame has, and no other has begun beyond its magic number
   std::array<char, 4> magic_{};  ///< of the frame, as far as it came
   std::size_t magic_bytes_ = 0;
+  FrameSize frame_size_;
   std::size_t wanted_bytes_ = 0;  ///< input to the end of what the library reads as a whole
 };
 

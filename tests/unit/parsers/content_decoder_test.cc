@@ -215,6 +215,11 @@ TEST(ContentDecoderTest, KeepsAllButTheLastByteOfARawBlockWhereItsFrameIsBroken)
                       {ReadFixture("text.plain").substr(0, 31), "zstd: broken", true});
 }
 
+TEST(ContentDecoderTest, KeepsOfABlockWhatItsFrameHasRoomFor) {
+  ExpectForEverySplit("zstd", ReadFixture("beyond_size.zstd"),
+                      {ReadFixture("text.plain").substr(0, 32), "zstd: broken", true});
+}
+
 TEST(ContentDecoderTest, KeepsWhatCameBeforeBrokenData) {
   const std::string plain = ReadFixture("text.plain");
   for (const char* name : {"broken.gzip", "broken.br"}) {
