@@ -103,19 +103,25 @@ TEST(DoctorTextTest, KeepsControlBytesOffTheTerminal) {
   EXPECT_THAT(DoctorText(report), Not(HasSubstr("\x1b")));
 }
 
+/// What a parser makes of `json`, written anew without spaces; empty when it is none. Protocol
+/// Buffers' own accessors are not to be used: under the thread sanitizer their inline code and the
+/// library disagree on where a map lies (map_field.h).
+std::string Reparsed(const std::string& json) {
+  google::protobuf::Struct parsed;
+  std::string text;
+  if (!google::protobuf::util::JsonStringToMessage(json, &parsed).ok()) return {};
+  EXPECT_TRUE(google::protobuf::util::MessageToJsonString(parsed, &text).ok());
+  return text;
+}
+
 TEST(DoctorJsonTest, IsJsonWhateverProcessesCallThemselves) {
   DoctorReport report = WorkingHost();
   report.processes[0].comm = "a\"\\\x01\xff";
-  google::protobuf::Struct parsed;
-  const std::string json = DoctorJson(report);
-  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(json, &parsed).ok()) << json;
-  const auto& fields = parsed.fields();
-  EXPECT_TRUE(fields.at("works").bool_value());
-  EXPECT_EQ(fields.at("trial").struct_value().fields().at("peer_known_share").number_value(), 1);
-  const auto& library = fields.at("libraries").list_value().values(0).struct_value().fields();
-  EXPECT_EQ(library.at("read_point").string_value(), "inner");
+  const std::string text = Reparsed(DoctorJson(report));
+  for (const char* part : {R"("works":true)", R"("peer_known_share":1)", R"("read_point":"inner")"})
+    EXPECT_THAT(text, HasSubstr(part));
   report.trial.reset();
-  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(DoctorJson(report), &parsed).ok());
+  EXPECT_THAT(Reparsed(DoctorJson(report)), HasSubstr(R"("trial":null)"));
 }
 
 }  // namespace
