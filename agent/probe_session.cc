@@ -232,7 +232,6 @@ std::uint64_t EvictedFrom(const bpf_map* map, std::uint64_t made, std::uint64_t 
 
 }  // namespace
 
-void DestroyLink(bpf_link* link) { bpf_link__destroy(link); }
 void DestroySkeleton(tlscope_bpf* skeleton) { tlscope_bpf__destroy(skeleton); }
 
 Result<std::unique_ptr<ProbeSession>> ProbeSession::Open(const ProbeOptions& options) {
@@ -275,7 +274,8 @@ Result<std::unique_ptr<ProbeSession>> ProbeSession::Load(const ProbeOptions& opt
   bpf_program__set_autoload((*skeleton)->progs.ssl_io_exit, has_loop);
   bpf_program__set_autoload((*skeleton)->progs.ssl_io_exit_old, !has_loop);
   for (bpf_program* const program : UprobePrograms((*skeleton)->obj))
-    bpf_program__set_expected_attach_type(program, UprobeSet::kAttachType);
+    bpf_program__set_expected_attach_type(program,
+                                          static_cast<bpf_attach_type>(UprobeSet::kAttachType));
   for (const StrategyInfo& other : AllStrategies()) {
     for (const char* const name : other.programs)
       bpf_program__set_autoload(bpf_object__find_program_by_name((*skeleton)->obj, name),

@@ -11,28 +11,17 @@
 #include <vector>
 
 #include "agent/attach_strategy.h"
+#include "agent/bpf_handles.h"
 #include "agent/uprobe_set.h"
 #include "bpf/tlscope_abi.h"
 #include "processor/result.h"
 
-struct bpf_link;
 struct bpf_map;
 struct tlscope_bpf;
 
 namespace tlscope {
 
-/// Turns a C destroy function into a unique_ptr deleter.
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* handle) const noexcept {
-    Free(handle);
-  }
-};
-
-void DestroyLink(bpf_link* link);
 void DestroySkeleton(tlscope_bpf* skeleton);
-using LinkPtr = std::unique_ptr<bpf_link, Deleter<DestroyLink>>;
 using SkeletonPtr = std::unique_ptr<tlscope_bpf, Deleter<DestroySkeleton>>;
 
 /// Where the probes of a library go.

@@ -19,6 +19,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "agent/process_maps.h"
+
 namespace tlscope {
 namespace {
 
@@ -56,14 +58,10 @@ std::optional<std::uint32_t> Number(std::string_view text) {
 
 std::multimap<std::uint32_t, std::uint32_t> ChildrenByParent() {
   std::multimap<std::uint32_t, std::uint32_t> children;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry("/proc", error), end; !error && entry != end;
-       entry.increment(error)) {
-    const auto pid = Number(entry->path().filename().string());
-    if (!pid) continue;
-    std::ifstream file(entry->path() / "stat");
+  for (const std::uint32_t pid : Processes()) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
     const std::string stat(std::istreambuf_iterator<char>(file), {});
-    children.emplace(ParentIn(stat), *pid);
+    children.emplace(ParentIn(stat), pid);
   }
   return children;
 }

@@ -74,8 +74,9 @@ void ForEachMapping(std::uint32_t pid, const std::function<void(const Mapping&)>
 std::vector<std::uint32_t> Processes() {
   std::vector<std::uint32_t> pids;
   std::error_code error;  // a host without /proc has no processes to show
-  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
-    const std::string name = entry.path().filename().string() + '\n';
+  for (std::filesystem::directory_iterator entry("/proc", error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string() + '\n';
     std::string_view text = name;
     std::uint32_t pid = 0;
     if (TakeNumber(text, 10, '\n', pid)) pids.push_back(pid);

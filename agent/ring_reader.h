@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 
+#include "agent/bpf_handles.h"
 #include "agent/probe_session.h"
 #include "processor/result.h"
 

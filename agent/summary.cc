@@ -42,7 +42,8 @@ void PrintSummary(const KernelCounters& kernel, const Evictions& evictions,
       row(TLSCOPE_COUNT_TRUNCATED).events, row(TLSCOPE_COUNT_TRUNCATED).bytes,
       row(TLSCOPE_COUNT_SENDFILE).events, row(TLSCOPE_COUNT_SENDFILE).bytes);
   spdlog::info(
-      "lost besides: {} connection records (ring full), {} returns without a call, {} undecodable "
+      "lost besides: {} records without plaintext (ring full), {} returns without a call, {} "
+      "undecodable "
       "records, {} bytes over --tsize",
       row(TLSCOPE_COUNT_RING_FULL_META).events, row(TLSCOPE_COUNT_NO_CALL).events,
       processor.decode_errors, processor.cut_bytes);

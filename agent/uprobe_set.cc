@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/uprobe_set.h"
 
+#include <bpf/libbpf.h>
 #include <linux/bpf.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -32,7 +33,7 @@ constexpr std::uint32_t kReturn = 1;  // BPF_F_UPROBE_MULTI_RETURN
 
 std::uint64_t AddressOf(const void* object) { return reinterpret_cast<std::uint64_t>(object); }
 
-/// Empty when the kernel does not have such links, or does not take this one.
+/// Empty and errno when the kernel does not take it; EINVAL also when it has no such links.
 UniqueFd AttachMulti(const std::string& path, const UprobeSet::Place& place) {
   UprobeMultiAttr attr{};
   attr.prog_fd = static_cast<std::uint32_t>(bpf_program__fd(place.program));
@@ -57,6 +58,8 @@ tl::unexpected<Error> WhyNot(int error, const UprobeSet::Place& place, const std
 
 }  // namespace
 
+void DestroyLink(bpf_link* link) { bpf_link__destroy(link); }
+
 Result<UprobeSet> UprobeSet::Attach(const std::string& path, const std::string& name,
                                     std::span<const Place> places) {
   UprobeSet set;
@@ -74,10 +77,13 @@ Result<UprobeSet> UprobeSet::Attach(const std::string& path, const std::string& 
 Result<UprobeSet::Link> UprobeSet::AttachOne(const std::string& path, const std::string& name,
                                              const Place& place) {
   if (UniqueFd fd = AttachMulti(path, place)) return Link(std::move(fd));
+  // Where there are such links perf does not take the program, and its answer would hide the
+  // reason.
+  if (const int error = errno; error != EINVAL) return WhyNot(error, place, name);
   bpf_uprobe_opts options{};
   options.sz = sizeof options;
   options.retprobe = place.at_return;
-  std::unique_ptr<bpf_link, DestroyLink> link(
+  LinkPtr link(
       bpf_program__attach_uprobe_opts(place.program, -1, path.c_str(), place.offset, &options));
   if (!link) {
     const int error = errno;

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <bpf/libbpf.h>
-
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "agent/bpf_handles.h"
 #include "agent/unique_fd.h"
 #include "processor/result.h"
+
+struct bpf_program;
 
 namespace tlscope {
 
@@ -31,7 +31,7 @@ class UprobeSet {
   /// What bpf_program__set_expected_attach_type has to be told before a program is loaded, for the
   /// kernel to take it in a link of its own (BPF_TRACE_UPROBE_MULTI, 6.6; libbpf 1.1 has no name
   /// for it). Older kernels pay no heed.
-  static constexpr auto kAttachType = static_cast<bpf_attach_type>(48);
+  static constexpr std::uint32_t kAttachType = 48;
 
   /// Attaches to the file at `path`, called `name` in errors. The entries come before the returns:
   /// a return whose entry was not seen counts as a loss.
@@ -47,11 +47,8 @@ class UprobeSet {
   ~UprobeSet();
 
  private:
-  struct DestroyLink {
-    void operator()(bpf_link* link) const { bpf_link__destroy(link); }
-  };
   /// A link of BPF's own, or one of perf, on kernels that have no other.
-  using Link = std::variant<UniqueFd, std::unique_ptr<bpf_link, DestroyLink>>;
+  using Link = std::variant<UniqueFd, LinkPtr>;
 
   UprobeSet() = default;
   static Result<Link> AttachOne(const std::string& path, const std::string& name,

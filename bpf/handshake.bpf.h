@@ -74,6 +74,7 @@ static __always_inline int emit_handshake(const struct tlscope_handshake *head,
 	barrier_var(len);
 	if (len > capacity || bpf_probe_read_user(record->bytes, len, (const void *)span->at)) {
 		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
+		count(TLSCOPE_COUNT_FAULT, 0);
 		return 0;
 	}
 	submit(record);
@@ -130,8 +131,10 @@ static __always_inline void tell_alpn(const struct thread *thread, const struct 
 	if (!stream || stream->alpn_told)
 		return;
 	if (bpf_probe_read_user(&span.at, sizeof(span.at), (const void *)call->buf) ||
-	    bpf_probe_read_user(&len, sizeof(len), (const void *)call->moved))
+	    bpf_probe_read_user(&len, sizeof(len), (const void *)call->moved)) {
+		count(TLSCOPE_COUNT_FAULT, 0);
 		return;
+	}
 	if (len == 0 || len > ALPN_MAX || (stream->sock && !port_wanted(&stream->tuple)))
 		return;
 	span.len = len;

@@ -249,20 +249,29 @@ int alpn_exit(struct pt_regs *ctx)
 	return 0;
 }
 
-static __always_inline int set_fd(struct pt_regs *ctx, int reads, int writes)
+/* Which SSL object a function was given; 0 when its process is not watched. */
+static __always_inline int ssl_argument(struct pt_regs *ctx, struct stream_key *key)
 {
-	int fd = (int)PT_REGS_PARM2(ctx);
 	struct thread *thread;
-	struct stream_key key;
-	struct stream *stream;
 
-	keep_own_stack(ctx);
 	if (!process_wanted())
 		return 0;
 	thread = get_thread();
 	if (!thread)
 		return 0;
-	key = stream_key_of(thread, PT_REGS_PARM1(ctx));
+	*key = stream_key_of(thread, PT_REGS_PARM1(ctx));
+	return 1;
+}
+
+static __always_inline int set_fd(struct pt_regs *ctx, int reads, int writes)
+{
+	int fd = (int)PT_REGS_PARM2(ctx);
+	struct stream_key key;
+	struct stream *stream;
+
+	keep_own_stack(ctx);
+	if (!ssl_argument(ctx, &key))
+		return 0;
 	stream = get_stream(&key);
 	if (!stream) {
 		count(TLSCOPE_COUNT_MAP_FULL, 0);
@@ -305,17 +314,12 @@ int set_wfd_enter(struct pt_regs *ctx)
 SEC("uprobe")
 int up_ref_enter(struct pt_regs *ctx)
 {
-	struct thread *thread;
 	struct stream_key key;
 	struct stream *stream;
 
 	keep_own_stack(ctx);
-	if (!process_wanted())
+	if (!ssl_argument(ctx, &key))
 		return 0;
-	thread = get_thread();
-	if (!thread)
-		return 0;
-	key = stream_key_of(thread, PT_REGS_PARM1(ctx));
 	stream = get_stream(&key);
 	if (stream)
 		__sync_fetch_and_add(&stream->extra_refs, 1);
@@ -343,17 +347,12 @@ static __always_inline void emit_end(const struct stream_key *key, const struct 
 SEC("uprobe")
 int free_enter(struct pt_regs *ctx)
 {
-	struct thread *thread;
 	struct stream_key key;
 	struct stream *stream;
 
 	keep_own_stack(ctx);
-	if (!process_wanted())
+	if (!ssl_argument(ctx, &key))
 		return 0;
-	thread = get_thread();
-	if (!thread)
-		return 0;
-	key = stream_key_of(thread, PT_REGS_PARM1(ctx));
 	stream = bpf_map_lookup_elem(&streams, &key);
 	if (!stream)
 		return 0;
@@ -375,15 +374,13 @@ int free_enter(struct pt_regs *ctx)
 SEC("uprobe")
 int clear_enter(struct pt_regs *ctx)
 {
-	struct thread *thread = find_thread();
 	struct stream_key key;
 	struct stream *stream;
 	struct stream fresh = {};
 
 	keep_own_stack(ctx);
-	if (!thread)
+	if (!ssl_argument(ctx, &key))
 		return 0;
-	key = stream_key_of(thread, PT_REGS_PARM1(ctx));
 	stream = bpf_map_lookup_elem(&streams, &key);
 	if (!stream)
 		return 0;

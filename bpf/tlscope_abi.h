@@ -76,7 +76,7 @@ enum tlscope_counter {
 	TLSCOPE_COUNT_TRUNCATED = 4, /* calls cut at max_payload, and the bytes left out */
 	TLSCOPE_COUNT_NO_CALL = 5, /* returns whose entry was never seen; bytes unknown */
 	TLSCOPE_COUNT_FILTERED = 6, /* calls a filter turned away; bytes unknown */
-	TLSCOPE_COUNT_RING_FULL_META = 7, /* connection and end records lost to a full ring */
+	TLSCOPE_COUNT_RING_FULL_META = 7, /* records without plaintext lost to a full ring */
 	TLSCOPE_COUNT_SENDFILE = 8, /* SSL_sendfile calls, whose bytes no user memory holds */
 	/* Entries of the tables that forget the oldest when full, and those that came to their end.
 	 */

@@ -14,6 +14,19 @@ namespace tlscope {
 /// `comm` as outputs show it, by AppendFieldValue: a process chooses its own name.
 std::string PrintableComm(std::string_view comm);
 
+/// The connection of an event of an SSL object, as far as that event tells.
+template <class Event>
+ConnectionInfo ConnectionOf(const Event& event) {
+  return {.pid = event.origin.pid,
+          .tid = event.origin.tid,
+          .comm = PrintableComm(event.origin.comm()),
+          .fd = event.fd,
+          .tuple = event.tuple,
+          .socket = event.socket,
+          .provenance = event.provenance,
+          .handshake = {}};
+}
+
 /// The names of a connection's two directions in outputs:
 /// `{Pid}_{Tid}_{Comm}_{Fd}_{DataType}` while the socket is unknown, else
 /// `sock:{Pid}_{Tid}_{Comm}_{Fd}_{DataType}_{local}-{remote}_{Sock}`, where Sock is 16 hexadecimal

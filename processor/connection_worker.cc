@@ -14,17 +14,6 @@ DataType Other(DataType direction) {
   return direction == DataType::kRead ? DataType::kWrite : DataType::kRead;
 }
 
-ConnectionInfo InfoOf(const SSLDataEvent& event) {
-  return {.pid = event.origin.pid,
-          .tid = event.origin.tid,
-          .comm = PrintableComm(event.origin.comm()),
-          .fd = event.fd,
-          .tuple = event.tuple,
-          .socket = event.socket,
-          .provenance = event.provenance,
-          .handshake = {}};
-}
-
 Topic TopicOf(ParserType type) {
   switch (type) {
     case ParserType::kHttp1Request:
@@ -54,7 +43,7 @@ void ReleaseLargeBuffers(Message& message) {
 
 ConnectionWorker::ConnectionWorker(const SSLDataEvent& first, const WorkerEnv& env)
     : env_(env),
-      info_(InfoOf(first)),
+      info_(ConnectionOf(first)),
       uuid_(info_, env.socket_key),
       speaker_(first.direction),
       waits_(first.socket_pending && !first.socket.known()),

@@ -77,6 +77,17 @@ std::string_view CopyTuple(const tlscope_tuple& wire, Tuple& tuple) {
   return {};
 }
 
+/// What records of SSL objects have in common. Empty when it is good, else the field that is not.
+template <class Wire, class Event>
+std::string_view CopySslFields(const Wire& wire, Event& event) {
+  if (!CopyOrigin(wire.header, event.origin)) return "comm not terminated";
+  event.ssl = {wire.header.tgid, wire.ssl, wire.ssl_generation};
+  event.socket = {wire.sock, wire.sock_generation};
+  event.provenance = static_cast<Provenance>(wire.tuple.provenance);
+  event.fd = std::max(wire.fd, -1);
+  return CopyTuple(wire.tuple, event.tuple);
+}
+
 Result<Record> DecodeData(std::span<const std::byte> record, std::uint32_t size) {
   tlscope_ssl_data wire;
   if (!CopyFixed(record, size, wire)) return Refuse("size below that of a data record");
@@ -92,13 +103,8 @@ Result<Record> DecodeData(std::span<const std::byte> record, std::uint32_t size)
 
   Record decoded(std::in_place_type<SSLDataEvent>);
   auto& event = *std::get_if<SSLDataEvent>(&decoded);
-  if (!CopyOrigin(wire.header, event.origin)) return Refuse("comm not terminated");
-  if (const auto wrong = CopyTuple(wire.tuple, event.tuple); !wrong.empty()) return Refuse(wrong);
-  event.ssl = {wire.header.tgid, wire.ssl, wire.ssl_generation};
-  event.socket = {wire.sock, wire.sock_generation};
-  event.provenance = static_cast<Provenance>(wire.tuple.provenance);
+  if (const auto wrong = CopySslFields(wire, event); !wrong.empty()) return Refuse(wrong);
   event.direction = static_cast<DataType>(wire.direction);
-  event.fd = std::max(wire.fd, -1);
   event.stream_offset = wire.stream_offset + wire.chunk_offset;
   event.call_bytes = wire.total_len;
   event.ends_call = wire.ends_call != 0;
@@ -141,12 +147,7 @@ Result<Record> DecodeSocket(std::span<const std::byte> record, std::uint32_t siz
   if (!CopyFixed(record, size, wire)) return Refuse("size below that of a socket record");
   if (wire.sock == 0) return Refuse("sock missing");
   SSLSocketEvent event;
-  if (!CopyOrigin(wire.header, event.origin)) return Refuse("comm not terminated");
-  if (const auto wrong = CopyTuple(wire.tuple, event.tuple); !wrong.empty()) return Refuse(wrong);
-  event.ssl = {wire.header.tgid, wire.ssl, wire.ssl_generation};
-  event.socket = {wire.sock, wire.sock_generation};
-  event.provenance = static_cast<Provenance>(wire.tuple.provenance);
-  event.fd = std::max(wire.fd, -1);
+  if (const auto wrong = CopySslFields(wire, event); !wrong.empty()) return Refuse(wrong);
   return event;
 }
 
@@ -168,13 +169,8 @@ Result<Record> DecodeHandshake(std::span<const std::byte> record, std::uint32_t 
   } else {
     return Refuse("kind out of range");
   }
-  if (!CopyOrigin(wire.header, event.origin)) return Refuse("comm not terminated");
-  if (const auto wrong = CopyTuple(wire.tuple, event.tuple); !wrong.empty()) return Refuse(wrong);
-  event.ssl = {wire.header.tgid, wire.ssl, wire.ssl_generation};
-  event.socket = {wire.sock, wire.sock_generation};
-  event.provenance = static_cast<Provenance>(wire.tuple.provenance);
+  if (const auto wrong = CopySslFields(wire, event); !wrong.empty()) return Refuse(wrong);
   event.direction = static_cast<DataType>(wire.direction);
-  event.fd = std::max(wire.fd, -1);
   event.data = {reinterpret_cast<const char*>(record.data()) + sizeof wire, wire.len};
   return event;
 }

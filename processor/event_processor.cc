@@ -121,14 +121,8 @@ void EventProcessor::OnHandshake(const SSLHandshakeEvent& event) {
 
 void EventProcessor::PublishHandshake(const SSLHandshakeEvent& event, const HandshakePart& part) {
   if (!env_.bus.HasSubscribers(Topic::kTlsHandshake) || !env_.Wants(event.tuple)) return;
-  const ConnectionInfo connection{.pid = event.origin.pid,
-                                  .tid = event.origin.tid,
-                                  .comm = PrintableComm(event.origin.comm()),
-                                  .fd = event.fd,
-                                  .tuple = event.tuple,
-                                  .socket = event.socket,
-                                  .provenance = event.provenance,
-                                  .handshake = handshakes_.Find(event.ssl, event.socket)};
+  ConnectionInfo connection = ConnectionOf(event);
+  connection.handshake = handshakes_.Find(event.ssl, event.socket);
   ConnectionUuid uuid(connection, env_.socket_key);
   env_.bus.Publish(Topic::kTlsHandshake,
                    HandshakeEvent{connection, event.direction, uuid.Of(event.direction), event.kind,

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "tests/bpf/capture_fixture.h"
 #include "tests/bpf/tls_pair.h"
@@ -100,6 +101,17 @@ TEST_P(ApiBpfTest, BeginsAnewWithSslClear) {
   ASSERT_EQ(ends_.size(), 2U);
   EXPECT_EQ(ends_[0].bytes[static_cast<int>(DataType::kWrite)], 5U);
   EXPECT_EQ(ends_[1].bytes[static_cast<int>(DataType::kRead)], 5U);
+}
+
+TEST_P(ApiBpfTest, BeginsAnewOnAThreadThatUsedNoTlsBefore) {
+  Start();
+  const BioPair pair;
+  pair.Handshake();
+  ASSERT_EQ(pair.Send("first"), "first");
+  std::thread([&] { SSL_clear(pair.client.get()); }).join();
+  Collect();
+  ASSERT_EQ(ends_.size(), 1U);
+  EXPECT_EQ(ends_[0].bytes[static_cast<int>(DataType::kWrite)], 5U);
 }
 
 TEST_P(ApiBpfTest, CapturesEarlyDataOnce) {

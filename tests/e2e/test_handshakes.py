@@ -23,7 +23,8 @@ def _handshake(agent, comm, data_type_of_client):
     return facts, ends.pop()
 
 
-def _check_both_ends(agent, expected):
+def _check_both_ends(agent, **expected):
+    expected["ServerName"] = "localhost"
     facts, (src, dest, _) = _handshake(agent, "curl", WRITE)
     assert {key: facts.get(key) for key in expected} == expected
     facts, (server, client, _) = _handshake(agent, "nginx", READ)
@@ -35,30 +36,14 @@ def test_both_ends_of_http2_over_tls_1_3(capture, nginx, credentials):
     nginx.add_file("handshake.txt", b"text")
     with capture("--show-handshakes") as agent:
         http2_programs.run_curl(credentials, nginx.url("/handshake.txt", "localhost"))
-        _check_both_ends(
-            agent,
-            {
-                "ServerName": "localhost",
-                "Offers": "h2+http/1.1",
-                "Version": "TLSv1.3",
-                "Protocol": "h2",
-            },
-        )
+        _check_both_ends(agent, Offers="h2+http/1.1", Version="TLSv1.3", Protocol="h2")
 
 
 def test_both_ends_of_http1_over_tls_1_2(capture, nginx, curl):
     nginx.add_file("handshake.txt", b"text")
     with capture("--show-handshakes") as agent:
         curl.run(nginx.url("/handshake.txt", "localhost"), options=("--tls-max", "1.2"))
-        _check_both_ends(
-            agent,
-            {
-                "ServerName": "localhost",
-                "Offers": "http/1.1",
-                "Version": "TLSv1.2",
-                "Protocol": "http/1.1",
-            },
-        )
+        _check_both_ends(agent, Offers="http/1.1", Version="TLSv1.2", Protocol="http/1.1")
 
 
 def test_they_are_shown_on_request_only(capture, nginx, curl):
