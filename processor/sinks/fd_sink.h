@@ -2,17 +2,15 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "processor/result.h"
+#include "processor/sinks/block_queue.h"
 #include "processor/sinks/fd_writer.h"
 #include "processor/sinks/sink.h"
 
@@ -55,60 +53,17 @@ class FdSink final : public Sink {
   SinkStats stats() const override;
 
  private:
-  /// Some blocks in a row, or a marker.
-  struct Entry {
-    std::string bytes;
-    std::vector<std::size_t> ends;  // of each block in bytes; a marker has none
-    std::size_t settled = 0;        // blocks whose fate is counted
-
-    std::size_t BytesOf(std::size_t block) const {
-      return ends[block] - (block == 0 ? 0 : ends[block - 1]);
-    }
-  };
-  /// What the writer has taken from the queue.
-  struct Batch {
-    std::vector<Entry> entries;
-    std::size_t next = 0;     // first entry not wholly written
-    std::size_t written = 0;  // bytes of it that are
-  };
-  enum class WriterState : std::uint8_t { kBusy, kWaiting, kLingering };
-
   FdSink(FdWriter writer, FdSinkOptions options);
-
-  bool HasRoomFor(std::size_t bytes) const;
-  void Enqueue(std::string&& block);
-  void EnqueueMarker();
-  bool WriterShouldWake() const;
 
   // On the writer thread.
   void Run();
-  bool TakeBatch(Batch& batch);
-  void WriteBatch(Batch& batch);
-  void AwaitReader();
-  bool PastDeadline() const;
-  void Advance(Batch& batch, std::size_t bytes);
-  bool Recover(Batch& batch, int error_number);
-  void Break(Batch& batch, int error_number);
-  void Drop(std::vector<Entry>& entries, std::size_t from);
-  void Release(std::size_t block_bytes);
+  void WriteBatch(BlockBatch& batch);
+  bool Recover(BlockBatch& batch, int error_number);
 
-  const FdSinkOptions options_;
+  const std::function<void(int error_number, bool over)> on_failure_;
   FdWriter writer_;
   bool failure_reported_ = false;  // the writer thread's own
-
-  mutable std::mutex mutex_;  // guards what follows
-  std::condition_variable wake_;
-  std::vector<Entry> queue_;
-  std::uint64_t held_bytes_ = 0;      // queued or being written
-  std::size_t held_blocks_ = 0;       // likewise
-  std::uint64_t refused_blocks_ = 0;  // since the last marker
-  std::uint64_t refused_bytes_ = 0;   // likewise
-  WriterState writer_state_ = WriterState::kBusy;
-  bool closing_ = false;
-  bool broken_ = false;
-  std::chrono::steady_clock::time_point drain_until_;
-  SinkStats stats_;
-
+  BlockQueue queue_;
   std::jthread thread_;  // last: it is joined before anything it uses goes
 };
 

@@ -6,8 +6,8 @@
 
 namespace tlscope {
 
-/// What became of the blocks pushed into a sink. Whenever nothing is in flight:
-///   pushed == written + dropped_full + dropped_failed + dropped_closed, in blocks and in bytes.
+/// What became of the blocks pushed into a sink. At any time, in blocks and in bytes:
+///   pushed == written + dropped_full + dropped_failed + dropped_closed + queued.
 struct SinkStats {
   std::uint64_t pushed_blocks = 0;
   std::uint64_t pushed_bytes = 0;
@@ -19,6 +19,8 @@ struct SinkStats {
   std::uint64_t dropped_failed_bytes = 0;
   std::uint64_t dropped_closed_blocks = 0;  ///< refused: the output is broken or closed
   std::uint64_t dropped_closed_bytes = 0;
+  std::uint64_t queued_blocks = 0;  ///< the backlog: taken, waiting or being written now
+  std::uint64_t queued_bytes = 0;
 };
 
 /// Where formatted blocks go. A block is what must not be torn: a message with its header. Any

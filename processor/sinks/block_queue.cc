@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processor/sinks/block_queue.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <iterator>
+#include <utility>
+
+namespace tlscope {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Enough to make a write worth its system call: the writer waits no longer.
+constexpr std::size_t kBatchBytes = 64U << 10;
+
+// Blocks up to this size are copied together.
+constexpr std::size_t kJoinBytes = 8U << 10;
+
+}  // namespace
+
+bool IsPassingWriteError(int error_number) {
+  return error_number == ENOSPC || error_number == EDQUOT || error_number == EIO ||
+         error_number == EFBIG;
+}
+
+void BlockSignalsOnThisThread() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, nullptr);
+}
+
+bool BlockQueue::Push(std::string block) {
+  const std::size_t bytes = block.size();
+  if (bytes == 0) return true;
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    ++stats_.pushed_blocks;
+    stats_.pushed_bytes += bytes;
+    if (closing_ || broken_) {
+      ++stats_.dropped_closed_blocks;
+      stats_.dropped_closed_bytes += bytes;
+      return false;
+    }
+    if (!HasRoomFor(bytes)) {
+      ++stats_.dropped_full_blocks;
+      stats_.dropped_full_bytes += bytes;
+      ++refused_blocks_;
+      refused_bytes_ += bytes;
+      return false;
+    }
+    EnqueueMarker();
+    Enqueue(std::move(block));
+    held_bytes_ += bytes;
+    ++held_blocks_;
+    wake = WriterShouldWake();
+    if (wake) writer_state_ = WriterState::kBusy;  // told once
+  }
+  if (wake) wake_.notify_one();
+  return true;
+}
+
+void BlockQueue::Close() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!closing_) drain_until_ = Clock::now() + options_.drain_deadline;
+    closing_ = true;
+  }
+  wake_.notify_one();
+}
+
+SinkStats BlockQueue::stats() const {
+  const std::lock_guard lock(mutex_);
+  SinkStats stats = stats_;
+  stats.queued_blocks = held_blocks_;
+  stats.queued_bytes = held_bytes_;
+  return stats;
+}
+
+bool BlockQueue::HasRoomFor(std::size_t bytes) const {
+  if (held_blocks_ == 0) return true;
+  return held_blocks_ < options_.queue_blocks && held_bytes_ < options_.queue_bytes &&
+         bytes <= options_.queue_bytes - held_bytes_;
+}
+
+/// Small blocks are copied together: that costs less than to have another thread free each one.
+void BlockQueue::Enqueue(std::string&& block) {
+  const bool join = block.size() <= kJoinBytes && !queue_.empty() && !queue_.back().ends.empty() &&
+                    queue_.back().bytes.size() + block.size() <= kBatchBytes;
+  if (join) {
+    Entry& entry = queue_.back();
+    if (entry.ends.size() == 1) entry.bytes.reserve(kBatchBytes);
+    entry.bytes += block;
+    entry.ends.push_back(entry.bytes.size());
+  } else {
+    Entry& entry = queue_.emplace_back();
+    entry.bytes = std::move(block);
+    entry.ends.push_back(entry.bytes.size());
+  }
+}
+
+/// Says what was refused since the last time.
+void BlockQueue::EnqueueMarker() {
+  if (refused_blocks_ == 0) return;
+  const std::uint64_t blocks = std::exchange(refused_blocks_, 0);
+  const std::uint64_t bytes = std::exchange(refused_bytes_, 0);
+  if (!options_.marker) return;
+  std::string marker = options_.marker(blocks, bytes);
+  if (!marker.empty()) queue_.emplace_back().bytes = std::move(marker);
+}
+
+bool BlockQueue::WriterShouldWake() const {
+  return writer_state_ == WriterState::kWaiting ||
+         (writer_state_ == WriterState::kLingering && held_bytes_ >= kBatchBytes);
+}
+
+bool BlockQueue::Take(BlockBatch& batch) {
+  std::unique_lock lock(mutex_);
+  writer_state_ = WriterState::kWaiting;
+  wake_.wait(lock, [this] { return closing_ || !queue_.empty(); });
+  if (!closing_ && held_bytes_ < kBatchBytes) {
+    writer_state_ = WriterState::kLingering;
+    wake_.wait_for(lock, options_.linger,
+                   [this] { return closing_ || held_bytes_ >= kBatchBytes; });
+  }
+  writer_state_ = WriterState::kBusy;
+  const bool last = closing_ && queue_.empty();
+  if (last && !broken_) EnqueueMarker();
+  if (last && queue_.empty()) return false;
+  if (batch.entries.empty()) {
+    std::swap(batch.entries, queue_);
+  } else {
+    std::move(queue_.begin(), queue_.end(), std::back_inserter(batch.entries));
+    queue_.clear();
+  }
+  return true;
+}
+
+bool BlockQueue::PastDeadline() const {
+  const std::lock_guard lock(mutex_);
+  return closing_ && Clock::now() >= drain_until_;
+}
+
+std::chrono::milliseconds BlockQueue::AtMostUntilDeadline(
+    std::chrono::milliseconds patience) const {
+  const std::lock_guard lock(mutex_);
+  if (!closing_) return patience;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(drain_until_ - Clock::now());
+  return std::clamp(left, std::chrono::milliseconds{0}, patience);
+}
+
+void BlockQueue::Advance(BlockBatch& batch, std::size_t bytes) {
+  batch.written += bytes;
+  const std::lock_guard lock(mutex_);
+  while (!batch.Done()) {
+    Entry& entry = batch.entries[batch.next];
+    for (; entry.settled < entry.ends.size(); ++entry.settled) {
+      if (entry.ends[entry.settled] > batch.written) return;
+      ++stats_.written_blocks;
+      stats_.written_bytes += entry.BytesOf(entry.settled);
+      Release(entry.BytesOf(entry.settled));
+    }
+    if (batch.written < entry.bytes.size()) return;  // a marker
+    batch.written -= entry.bytes.size();
+    ++batch.next;
+    entry = {};
+  }
+}
+
+void BlockQueue::Drop(std::vector<Entry>& entries, std::size_t from) {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = from; i < entries.size(); ++i) {
+    Entry& entry = entries[i];
+    for (; entry.settled < entry.ends.size(); ++entry.settled) {
+      ++stats_.dropped_failed_blocks;
+      stats_.dropped_failed_bytes += entry.BytesOf(entry.settled);
+      Release(entry.BytesOf(entry.settled));
+    }
+  }
+  entries.resize(std::min(from, entries.size()));
+}
+
+void BlockQueue::DropFront(BlockBatch& batch) {
+  std::vector<Entry> lost;
+  lost.push_back(std::move(batch.entries[batch.next]));
+  ++batch.next;
+  batch.written = 0;
+  Drop(lost, 0);
+}
+
+void BlockQueue::Break(BlockBatch& batch) {
+  {
+    const std::lock_guard lock(mutex_);
+    broken_ = true;
+    std::move(queue_.begin(), queue_.end(), std::back_inserter(batch.entries));
+    queue_.clear();
+  }
+  Drop(batch.entries, batch.next);
+  batch = {};
+}
+
+void BlockQueue::Release(std::size_t block_bytes) {
+  held_bytes_ -= block_bytes;
+  --held_blocks_;
+}
+
+}  // namespace tlscope
