@@ -75,7 +75,7 @@ std::span<iovec> LayOut(BlockBatch& batch, std::uint64_t room, Parts& parts) {
 
 }  // namespace
 
-Result<std::unique_ptr<FileSink>> FileSink::Open(FileSinkOptions options) {
+Result<std::unique_ptr<FileSink>> FileSink::Open(const FileSinkOptions& options) {
   Result<FileName> name = FileName::Parse(options.pattern);
   if (!name) return tl::make_unexpected(std::move(name.error()));
   auto folder = OutputFolder::Open(std::move(*name), options.on_failure);

@@ -68,7 +68,7 @@ class FileSink final : public Sink {
   /// Fails when the pattern makes no sense (kUsage), its folder is not there (kNotFound), the file
   /// may not be written (kPrivilege) or is not one to be added to: a symbolic link, no regular
   /// file, another user's, one with several names, one that another sink writes.
-  static Result<std::unique_ptr<FileSink>> Open(FileSinkOptions options);
+  static Result<std::unique_ptr<FileSink>> Open(const FileSinkOptions& options);
   ~FileSink() override;
   FileSink(const FileSink&) = delete;
   FileSink& operator=(const FileSink&) = delete;

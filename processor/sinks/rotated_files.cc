@@ -102,6 +102,7 @@ std::vector<RotatedFiles::File> RotatedFiles::List() const {
                    FileError(error, "read the folder " + folder_.name().folder()));
     return files;
   }
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread reads this stream.
   while (const dirent* entry = readdir(folder.get())) {
     const auto kind = folder_.name().Recognize(entry->d_name);
     if (!kind) continue;

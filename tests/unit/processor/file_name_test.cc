@@ -45,6 +45,7 @@ TEST(FileNameTest, ExpandsEveryConversionItKnows) {
 }
 
 TEST(FileNameTest, NamesFilesInUtcWhateverTheTimeZone) {
+  // NOLINTBEGIN(concurrency-mt-unsafe): there are no other threads.
   const char* before = std::getenv("TZ");
   const std::string saved = before == nullptr ? "" : before;
   setenv("TZ", "XYZ-13", 1);
@@ -52,6 +53,7 @@ TEST(FileNameTest, NamesFilesInUtcWhateverTheTimeZone) {
   EXPECT_EQ(Parsed("%F-%H %s").At(Moment()), "2026-11-21-18 1795287493");
   before == nullptr ? unsetenv("TZ") : setenv("TZ", saved.c_str(), 1);
   tzset();
+  // NOLINTEND(concurrency-mt-unsafe)
 }
 
 TEST(FileNameTest, PutsTheStampOfAnEndedFileBeforeItsExtension) {

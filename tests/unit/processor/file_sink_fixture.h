@@ -67,7 +67,7 @@ class FileSinkTest : public testing::Test {
       on_look();
       return now();
     };
-    auto sink = FileSink::Open(std::move(options));
+    auto sink = FileSink::Open(options);
     EXPECT_TRUE(sink) << sink.error().Describe();
     return std::move(*sink);
   }
