@@ -168,6 +168,7 @@ TEST_F(FileSinkTest, CompressesEndedFilesWithoutChangingABit) {
                     .rotate_bytes = 300000,
                     .gzip = true,
                     .last_block = [] { return "end\n"; },
+                    .queue_blocks = 100000,
                     .drain_deadline = 60s});
   std::string expected;
   for (int i = 0; i < 100000; ++i) {
