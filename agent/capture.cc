@@ -2,54 +2,39 @@
 #include "agent/capture.h"
 
 #include <spdlog/spdlog.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <bit>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <ctime>
 #include <memory>
 #include <optional>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include "agent/capture_control.h"
+#include "agent/control_thread.h"
 #include "agent/library_attacher.h"
 #include "agent/library_watch.h"
 #include "agent/mapping_watcher.h"
+#include "agent/pipeline.h"
 #include "agent/privileges.h"
 #include "agent/probe_session.h"
 #include "agent/process_filters.h"
-#include "agent/ring_reader.h"
+#include "agent/request_signals.h"
 #include "agent/stop_signal.h"
 #include "agent/summary.h"
+#include "agent/warning.h"
 #include "processor/event_bus.h"
-#include "processor/event_processor.h"
-#include "processor/formats/line_format.h"
-#include "processor/formats/protoset.h"
-#include "processor/formats/text_format.h"
+#include "processor/event_log.h"
 #include "processor/heap.h"
-#include "processor/output.h"
-#include "processor/sinks/fd_sink.h"
 
 namespace tlscope {
 namespace {
-
-std::uint64_t ClockNs(clockid_t clock) {
-  timespec now{};
-  clock_gettime(clock, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-         static_cast<std::uint64_t>(now.tv_nsec);
-}
-
-std::uint64_t RingBytes(const CaptureOptions& options) {
-  return std::bit_ceil(std::uint64_t{options.ring_mib} << 20);
-}
 
 /// Tells the user what became of each library.
 class LibraryLog final : public BusSubscriber {
@@ -93,141 +78,49 @@ Result<ProbeOptions> ProbeOptionsOf(const CaptureOptions& options) {
   return probes;
 }
 
-// What is kept of a body, and the option that says so.
-struct BodyLimit {
-  std::uint64_t bytes;
-  const char* option;
-};
-
-BodyLimit BodyLimitOf(const CaptureOptions& options) {
-  if (options.headers_only) return {0, "--headers-only"};
-  if (options.max_body_bytes != 0 && options.max_body_bytes < options.message_bytes)
-    return {options.max_body_bytes, "--max-body"};
-  return {options.message_bytes, "--tsize"};
+PipelineHooks PipelineHooksOf(CaptureControl& control, EventBus& bus, const StopSignal& stop) {
+  return {[&control] { return control.settings().body_limit_bytes(); },
+          [&control, &bus](const ProcessorStats& stats, std::uint64_t ktime_ns) {
+            bus.SetMaxEventsPerSecond(control.settings().max_events_per_second());
+            control.shared().PublishProcessor(stats, ktime_ns);
+          },
+          [&bus, &stop](int error, bool over) {
+            if (over) return stop.Raise(StopReason::kOutputClosed);
+            Warn(bus, "cannot write to standard output: " + std::generic_category().message(error) +
+                          "; messages are dropped until it works again");
+          }};
 }
 
-bool UseColor(ColorMode mode, bool terminal) {
-  if (mode != ColorMode::kAuto) return mode == ColorMode::kAlways;
-  const char* no_color = std::getenv("NO_COLOR");  // no-color.org  NOLINT(concurrency-mt-unsafe)
-  return terminal && (no_color == nullptr || *no_color == '\0');
+CaptureControl::Observers ObserversOf(EventBus& bus) {
+  return {[&bus] {
+            bus.SetStage(Stage::kPaused);
+            bus.Publish(Topic::kAgentLifecycle, CapturePausedEvent{});
+          },
+          [&bus](std::uint64_t skipped_bytes) {
+            bus.SetStage(Stage::kCapturing);
+            bus.Publish(Topic::kAgentLifecycle, CaptureResumedEvent{skipped_bytes});
+          },
+          [&bus](const SettingChange& change) {
+            bus.Publish(Topic::kAgentConfig,
+                        ConfigChangedEvent{change.key, change.old_value, change.new_value});
+          },
+          [&bus] { return bus.stage(); }};
 }
 
-Result<std::shared_ptr<Protoset>> OpenProtoset(const CaptureOptions& options) {
-  if (options.protoset_path.empty()) return nullptr;
-  auto protoset = Protoset::Open(options.protoset_path);
-  if (!protoset) return tl::make_unexpected(protoset.error());
-  return std::shared_ptr<Protoset>(std::move(*protoset));
-}
-
-std::unique_ptr<Format> MakeFormat(const CaptureOptions& options,
-                                   std::shared_ptr<Protoset> protoset) {
-  const auto offset_ns = static_cast<std::int64_t>(ClockNs(CLOCK_REALTIME)) -
-                         static_cast<std::int64_t>(ClockNs(CLOCK_MONOTONIC));
-  if (options.format == OutputFormat::kLine) return std::make_unique<LineFormat>(offset_ns);
-  const bool terminal = isatty(STDOUT_FILENO) == 1;
-  TextFormatOptions text;
-  text.realtime_offset_ns = offset_ns;
-  text.escape_control = terminal;
-  text.color = UseColor(options.color, terminal);
-  text.pretty_json = options.pretty_json;
-  text.body_view = options.body_view;
-  text.cut_by = BodyLimitOf(options).option;
-  text.protoset = std::move(protoset);
-  return std::make_unique<TextFormat>(text);
-}
-
-FdSinkOptions StdoutOptions(const StopSignal& stop) {
-  FdSinkOptions sink;
-  sink.on_failure = [&stop](int error, bool over) {
-    if (!over)
-      spdlog::warn(
-          "warning: cannot write to standard output: {}; messages are dropped until it "
-          "works again",
-          std::generic_category().message(error));
-    if (over) stop.Raise();
-  };
-  return sink;
-}
-
-/// Everything between the ring and standard output. Members in the order in which data passes
-/// them, from the end to the beginning, so that each outlives what feeds it.
-class Pipeline {
- public:
-  static Result<std::unique_ptr<Pipeline>> Open(const CaptureOptions& options,
-                                                const ProbeSession& probes,
-                                                const StopSignal& stop) {
-    auto sink = FdSink::Open(STDOUT_FILENO, StdoutOptions(stop));
-    if (!sink) return tl::make_unexpected(sink.error());
-    auto protoset = OpenProtoset(options);
-    if (!protoset) return tl::make_unexpected(protoset.error());
-    auto format = MakeFormat(options, std::move(*protoset));
-    std::unique_ptr<Pipeline> pipeline(new Pipeline(options, std::move(*sink), std::move(format)));
-    auto reader = RingReader::Open(
-        probes, RingBytes(options),
-        [processor = &pipeline->processor_](std::span<const std::byte> record) {
-          processor->OnRecord(record);
-        },
-        [processor = &pipeline->processor_] { processor->Tick(ClockNs(CLOCK_MONOTONIC)); });
-    if (!reader) return tl::make_unexpected(reader.error());
-    pipeline->reader_ = std::move(*reader);
-    return pipeline;
-  }
-
-  EventBus& bus() { return bus_; }
-
-  void Start() {
-    thread_ = std::jthread([this] { reader_->Run(stopping_); });
-  }
-
-  /// Reads what is left in the ring and writes what is left of the messages. Once, after Start.
-  void Drain() {
-    stopping_.store(true, std::memory_order_release);
-    thread_.join();
-    processor_.Close(ClockNs(CLOCK_MONOTONIC));
-    sink_->Close();
-  }
-
-  const ProcessorStats& processor_stats() const { return processor_.stats(); }
-  SinkStats sink_stats() const { return sink_->stats(); }
-
- private:
-  Pipeline(const CaptureOptions& options, std::unique_ptr<FdSink> sink,
-           std::unique_ptr<Format> format)
-      : sink_(std::move(sink)),
-        output_(std::move(format), *sink_),
-        processor_(ProcessorOptionsOf(options), bus_) {
-    for (const char* pattern : {"events.http.request", "events.http.response",
-                                "events.http.exchange", "events.tls.data", "control.health.lost"}) {
-      Subscribe(pattern);
-    }
-    if (options.show_frames) Subscribe("events.http.frame");
-    if (options.show_handshakes) Subscribe("events.tls.handshake");
-  }
-
-  void Subscribe(const char* pattern) {
-    if (!bus_.Subscribe(pattern, output_)) std::abort();  // the patterns are ours
-  }
-
-  static ProcessorOptions ProcessorOptionsOf(const CaptureOptions& options) {
-    ProcessorOptions processor;
-    processor.limits.body_bytes = BodyLimitOf(options).bytes;
-    processor.limits.decode_content = !options.raw_body;
-    processor.ports = options.ports;
-    return processor;
-  }
-
-  std::unique_ptr<FdSink> sink_;
-  Output output_;
-  EventBus bus_;
-  EventProcessor processor_;
-  std::unique_ptr<RingReader> reader_;
-  std::atomic<bool> stopping_ = false;
-  std::jthread thread_;  // last: joined before anything it uses goes
-};
-
-std::optional<std::chrono::milliseconds> DetachAfter(const CaptureOptions& options) {
-  if (options.detach_after_s == 0) return std::nullopt;
-  return std::chrono::seconds(options.detach_after_s);
+Result<std::unique_ptr<EventLog>> OpenEventLog(const CaptureOptions& options, EventBus& bus) {
+  if (options.event_log.empty()) return nullptr;
+  EventLogOptions log;
+  log.file.pattern = options.event_log;
+  log.file.rotate_bytes = options.event_log_rotate_bytes;
+  log.file.rotate_period = options.event_log_period;
+  log.file.gzip = options.event_log_gzip;
+  log.file.keep = options.event_log_keep;
+  log.file.on_failure = [&bus](const Error& error) { Warn(bus, error.Describe()); };
+  log.payload = options.event_log_payload;
+  log.version = TLSCOPE_VERSION;
+  log.host = HostName();
+  log.instance = options.instance;
+  return EventLog::Open(bus, std::move(log));
 }
 
 Result<void> AttachLibraries(const CaptureOptions& options, LibraryAttacher& libraries) {
@@ -244,6 +137,145 @@ Result<void> AttachLibraries(const CaptureOptions& options, LibraryAttacher& lib
               "one with --wait");
 }
 
+/// One capture, from the programs in the kernel to the summary. Members in the order in which they
+/// are needed: what is used by another outlives it.
+class Capture {
+ public:
+  Capture(const CaptureOptions& options, StopSignal stop, RequestSignals requests,
+          std::unique_ptr<MappingWatcher> watcher, std::unique_ptr<ProbeSession> probes)
+      : options_(options),
+        stop_(std::move(stop)),
+        requests_(std::move(requests)),
+        watcher_(std::move(watcher)),
+        probes_(std::move(probes)),
+        bus_({.realtime_offset_ns = RealtimeOffsetNs(),
+              .tags = options.tags,
+              .max_events_per_second = options.max_events_per_second}),
+        control_(options, *probes_, stop_, started_ktime_ns_, ObserversOf(bus_)),
+        libraries_(*probes_, bus_) {}
+
+  Result<void> Open();
+  Result<void> Run();
+
+ private:
+  void PublishStart();
+  void PublishEnd(const KernelCounters& counters);
+  std::vector<SinkSnapshot> Sinks() const;
+  void Watch();
+  Result<KernelCounters> End();
+  void Summarise(const KernelCounters& counters) const;
+
+  const CaptureOptions& options_;
+  const std::uint64_t started_ktime_ns_ = MonotonicNs();
+  StopSignal stop_;
+  RequestSignals requests_;
+  std::unique_ptr<MappingWatcher> watcher_;
+  std::unique_ptr<ProbeSession> probes_;
+  EventBus bus_;
+  LibraryLog library_log_;
+  CaptureControl control_;
+  LibraryAttacher libraries_;
+  std::unique_ptr<EventLog> log_;
+  std::unique_ptr<Pipeline> pipeline_;
+  std::unique_ptr<ControlThread> control_thread_;
+};
+
+Result<void> Capture::Open() {
+  if (!bus_.Subscribe("events.library.+", library_log_)) std::abort();  // the pattern is ours
+  auto log = OpenEventLog(options_, bus_);
+  if (!log) return tl::make_unexpected(log.error());
+  log_ = std::move(*log);
+  auto pipeline = Pipeline::Open(options_, *probes_, bus_, PipelineHooksOf(control_, bus_, stop_));
+  if (!pipeline) return tl::make_unexpected(pipeline.error());
+  pipeline_ = std::move(*pipeline);
+  control_.SetSinks([this] { return Sinks(); });
+  auto control_thread = ControlThread::Open(options_, bus_, control_);
+  if (!control_thread) return tl::make_unexpected(control_thread.error());
+  control_thread_ = std::move(*control_thread);
+  return {};
+}
+
+Result<void> Capture::Run() {
+  PublishStart();
+  pipeline_->Start();
+  control_thread_->Start();
+  bus_.SetStage(Stage::kAttaching);
+  auto attached = AttachLibraries(options_, libraries_);
+  if (attached) {
+    bus_.SetStage(Stage::kCapturing);
+    spdlog::info("ready: attached to {} {}; stop with Ctrl-C", libraries_.attached(),
+                 libraries_.attached() == 1 ? "library" : "libraries");
+    Watch();
+    stop_.RestoreDefault();
+  } else {
+    const std::string reason = attached.error().Describe();
+    bus_.Publish(Topic::kAgentLifecycle, CaptureCancelledEvent{reason});
+  }
+  const auto counters = End();
+  // Of what never began there is nothing to sum up.
+  if (!attached) return attached;
+  if (!counters) return tl::make_unexpected(counters.error());
+  Summarise(*counters);
+  return {};
+}
+
+void Capture::PublishStart() {
+  utsname kernel{};
+  uname(&kernel);
+  const std::string host = HostName();
+  bus_.Publish(Topic::kAgentLifecycle, CaptureStartedEvent{TLSCOPE_VERSION, host, options_.instance,
+                                                           static_cast<std::uint32_t>(getpid()),
+                                                           kernel.release, options_.arguments});
+  for (const std::string& shortcoming : probes_->shortcomings()) Warn(bus_, shortcoming);
+}
+
+std::vector<SinkSnapshot> Capture::Sinks() const {
+  std::vector<SinkSnapshot> sinks{{"standard output", pipeline_->sink_stats()}};
+  if (log_) sinks.push_back({"event log", log_->stats()});
+  return sinks;
+}
+
+void Capture::Watch() {
+  WatchOptions options;
+  options.detach_after = [this] { return control_.settings().detach_after(); };
+  options.others = {{requests_.fd(), [this, handlers = control_.signal_handlers()] {
+                       requests_.Dispatch(handlers);
+                     }}};
+  options.on_change = [this] {
+    control_.shared().PublishAttached(libraries_.names(), libraries_.processes().All());
+  };
+  WatchLibraries(*watcher_, libraries_, stop_, options);
+}
+
+/// From the last event in the kernel to the end of every output.
+Result<KernelCounters> Capture::End() {
+  bus_.SetStage(Stage::kDraining);
+  probes_->Detach();
+  pipeline_->Drain();
+  auto counters = probes_->ReadCounters();
+  if (counters) PublishEnd(*counters);
+  bus_.SetStage(Stage::kEnded);
+  pipeline_->Close();
+  control_thread_->Close();
+  if (log_) log_->Close();
+  return counters;
+}
+
+void Capture::Summarise(const KernelCounters& counters) const {
+  PrintSummary(counters, probes_->CountEvictions(counters), pipeline_->processor_stats(),
+               pipeline_->sink_stats());
+  PrintBusSummary(bus_, log_ ? std::optional(log_->stats()) : std::nullopt);
+}
+
+void Capture::PublishEnd(const KernelCounters& counters) {
+  if (libraries_.attached() == 0 && !options_.wait_for_library) return;
+  const ProcessorStats& stats = pipeline_->processor_stats();
+  const std::uint64_t seen = counters[TLSCOPE_COUNT_SEEN].bytes;
+  bus_.Publish(Topic::kAgentLifecycle,
+               CaptureCompletedEvent{MessagesOf(stats), seen, seen - stats.data_bytes,
+                                     StopReasonName(stop_.reason())});
+}
+
 }  // namespace
 
 Result<void> RunCapture(const CaptureOptions& options) {
@@ -252,40 +284,21 @@ Result<void> RunCapture(const CaptureOptions& options) {
   if (auto result = CheckPids(options.pids); !result) return result;
   KeepFreedMemory();
   RaiseDescriptorLimit();
-  const auto stop = StopSignal::Open();
+  auto stop = StopSignal::Open();
   if (!stop) return tl::make_unexpected(stop.error());
+  auto requests = RequestSignals::Open(!options.config_path.empty());
+  if (!requests) return tl::make_unexpected(requests.error());
   // Before the look at what is mapped now: what comes after that is reported.
-  const auto watcher = MappingWatcher::Open();
+  auto watcher = MappingWatcher::Open();
   if (!watcher) return tl::make_unexpected(watcher.error());
   const auto probe_options = ProbeOptionsOf(options);
   if (!probe_options) return tl::make_unexpected(probe_options.error());
-  const auto probes = ProbeSession::Open(*probe_options);
+  auto probes = ProbeSession::Open(*probe_options);
   if (!probes) return tl::make_unexpected(probes.error());
-  for (const std::string& shortcoming : (*probes)->shortcomings())
-    spdlog::warn("warning: {}", shortcoming);
-
-  const auto pipeline = Pipeline::Open(options, **probes, *stop);
-  if (!pipeline) return tl::make_unexpected(pipeline.error());
-  LibraryLog library_log;
-  if (!(*pipeline)->bus().Subscribe("events.library.+", library_log)) std::abort();
-  (*pipeline)->Start();
-
-  LibraryAttacher libraries(**probes, (*pipeline)->bus());
-  auto attached = AttachLibraries(options, libraries);
-  if (attached) {
-    spdlog::info("ready: attached to {} {}; stop with Ctrl-C", libraries.attached(),
-                 libraries.attached() == 1 ? "library" : "libraries");
-    WatchLibraries(**watcher, libraries, *stop, DetachAfter(options));
-    stop->RestoreDefault();
-  }
-  (*probes)->Detach();
-  (*pipeline)->Drain();
-  if (!attached) return attached;
-  const auto counters = (*probes)->ReadCounters();
-  if (!counters) return tl::make_unexpected(counters.error());
-  PrintSummary(*counters, (*probes)->CountEvictions(*counters), (*pipeline)->processor_stats(),
-               (*pipeline)->sink_stats());
-  return {};
+  Capture capture(options, std::move(*stop), std::move(*requests), std::move(*watcher),
+                  std::move(*probes));
+  if (auto opened = capture.Open(); !opened) return opened;
+  return capture.Run();
 }
 
 }  // namespace tlscope

@@ -7,6 +7,7 @@
 
 #include "agent/attach_strategy.h"
 #include "processor/formats/text_options.h"
+#include "processor/sinks/rotate_period.h"
 
 namespace tlscope {
 
@@ -27,23 +28,42 @@ struct CaptureOptions {
   std::uint64_t max_payload_bytes = 1U << 20;  ///< captured of one SSL call; 0: all
   std::uint64_t message_bytes = 16U << 20;     ///< kept of one message's body
   std::uint64_t max_body_bytes = 0;            ///< kept of it besides; 0: no further limit
+  std::string btf_path;                        ///< empty: the kernel's own
+  std::string output = "-";                    ///< where the format goes
+  std::string protoset_path;                   ///< of descriptors; empty: none
+  std::string instance = "default";            ///< tells apart the agents of a host
+  std::string runtime_dir = "/run/tlscope";    ///< of the agents' sockets
+  std::string ipc_group;                       ///< may read captured data; empty: root only
+  std::string event_log;                       ///< strftime(3) pattern of its files; empty: none
+  std::uint64_t event_log_rotate_bytes = 0;    ///< 0: however large
+  std::string metrics;                         ///< numeric ADDRESS:PORT; empty: none
+  std::uint64_t max_events_per_second = 0;     ///< on the bus; 0: no limit
+  std::vector<std::string> tags;               ///< "key=value" each, of every event
+  std::string config_path;                     ///< empty: none
+  std::vector<std::string> arguments;          ///< as the program was called, its name first
+  std::uint32_t ring_mib = 32;                 ///< of the ring, 1 to 1024; rounded up to 2^n
+  std::uint32_t detach_after_s = 60;           ///< unmapped that long, a library is left; 0: never
+  std::uint32_t event_log_keep = 0;            ///< files; 0: all
+  std::uint32_t heartbeat_s = 15;              ///< between two; 0: none
   bool headers_only = false;                   ///< keep no body
   bool raw_body = false;                       ///< leave bodies in the codings they were sent in
-  std::uint32_t ring_mib = 32;                 ///< of the ring, 1 to 1024; rounded up to 2^n
-  std::string btf_path;                        ///< empty: the kernel's own
   OutputFormat format = OutputFormat::kText;
   BodyView body_view = BodyView::kAuto;
   ColorMode color = ColorMode::kAuto;
   bool pretty_json = false;
-  std::string protoset_path;     ///< of descriptors; empty: none
   bool show_frames = false;      ///< print HTTP/2 frames, too
   bool show_handshakes = false;  ///< print what TLS handshakes tell, too
   bool attach_public = false;    ///< probe the public functions only
   AttachStrategy strategy = AttachStrategy::kAuto;
-  bool wait_for_library = false;      ///< go on when the host has no libssl yet
-  std::uint32_t detach_after_s = 60;  ///< unmapped that long, a library is left; 0: never
-  bool quiet = false;                 ///< warnings and errors only
-  bool verbose = false;               ///< what libbpf has to say, too
+  bool wait_for_library = false;   ///< go on when the host has no libssl yet
+  bool quiet = false;              ///< warnings and errors only
+  bool verbose = false;            ///< what libbpf has to say, too
+  bool instance_given = false;     ///< by the command line or the configuration file
+  bool ipc_public = false;         ///< every user may ask how the agent is
+  bool no_ipc = false;             ///< no socket
+  bool event_log_payload = false;  ///< heads and bodies, too
+  RotatePeriod event_log_period = RotatePeriod::kNever;
+  bool event_log_gzip = false;  ///< compress those that are complete
 };
 
 }  // namespace tlscope

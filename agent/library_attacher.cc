@@ -28,10 +28,12 @@ constexpr std::size_t kMaxRecent = 16384;
 constexpr std::size_t kMaxNoticed = 256;  // each holds a descriptor
 constexpr std::size_t kMaxMissed = 64;
 
+// Processes looked at between two words on how far it is.
+constexpr std::size_t kTellEvery = 256;
+
 }  // namespace
 
-LibraryAttacher::LibraryAttacher(ProbeSession& probes, const EventBus& bus)
-    : probes_(probes), bus_(bus) {
+LibraryAttacher::LibraryAttacher(ProbeSession& probes, EventBus& bus) : probes_(probes), bus_(bus) {
   const UniqueFd self(open("/proc/self/exe", O_PATH | O_CLOEXEC));
   if (const auto key = FileKeyOf(self.get())) others_.emplace(*key, Time::max());
 }
@@ -59,6 +61,7 @@ Result<void> LibraryAttacher::Look(const FileKey& key, UniqueFd file, std::strin
     others_.erase(key);
     bus_.Publish(Topic::kLibraryAttached, LibraryEvent{name, {}});
     libraries_.emplace(key, Library{*id, std::move(file), std::move(name), installed, now});
+    ++changes_;
     DetachReplaced(key);
     return {};
   }
@@ -66,9 +69,15 @@ Result<void> LibraryAttacher::Look(const FileKey& key, UniqueFd file, std::strin
   if (id.error().code == Errc::kPrivilege) denied_ = id.error();
   const bool none = id.error().code == Errc::kNotFound;  // others' libraries have such names, too
   others_[key] = none ? Time::max() : now + kRetryAfter;
-  if (!none && !again)
-    bus_.Publish(Topic::kLibraryFailed, LibraryEvent{name, id.error().Describe()});
+  if (!none && !again) TellOfFailure(name, id.error().Describe());
   return tl::make_unexpected(id.error());
+}
+
+void LibraryAttacher::TellOfFailure(const std::string& name, const std::string& error) {
+  bus_.Publish(Topic::kLibraryFailed, LibraryEvent{name, error});
+  const std::chrono::milliseconds delay = kRetryAfter;
+  bus_.Publish(Topic::kHealthDiagnostics,
+               RetryEvent{name, error, static_cast<std::uint64_t>(delay.count())});
 }
 
 // A file written over in place stays the same inode: its old probes go when the new ones are there.
@@ -78,13 +87,20 @@ void LibraryAttacher::DetachReplaced(const FileKey& key) {
     if (old == key || old.device == 0) return false;
     if (old.device != key.device || old.inode != key.inode) return false;
     probes_.DetachLibrary(library.id);
+    ++changes_;
     return true;
   });
 }
 
-void LibraryAttacher::MarkUsed(const FileKey& key, Time now) {
-  if (const auto library = libraries_.find(key); library != libraries_.end())
-    library->second.last_used = now;
+// Process `pid` maps the file, which may be no library.
+void LibraryAttacher::MarkUsed(const FileKey& key, std::uint32_t pid, Time now) {
+  const auto library = libraries_.find(key);
+  if (library == libraries_.end()) return;
+  library->second.last_used = now;
+  if (processes_.Renew(pid, now)) return;
+  const std::string comm = CommOf(pid);
+  if (comm.empty() || !processes_.Add({pid, comm}, now)) return;
+  bus_.Publish(Topic::kProcessDiscovered, ProcessEvent{pid, comm, library->second.name});
 }
 
 void LibraryAttacher::Notice(const Mapping& mapping, Time now) {
@@ -94,19 +110,23 @@ void LibraryAttacher::Notice(const Mapping& mapping, Time now) {
   const auto recent = recent_.find(mapping.file);
   if (recent != recent_.end() && now < recent->second.checked + kTrustedFor &&
       (mapping.generation == 0 || mapping.generation == recent->second.generation)) {
-    MarkUsed(recent->second.key, now);
+    MarkUsed(recent->second.key, mapping.pid, now);
     return;
   }
-  if (std::any_of(noticed_.begin(), noticed_.end(),
-                  [&](const Noticed& noticed) { return noticed.mapping.file == mapping.file; }))
+  const auto noticed = std::find_if(noticed_.begin(), noticed_.end(), [&](const Noticed& one) {
+    return one.mapping.file == mapping.file;
+  });
+  if (noticed != noticed_.end()) {
+    if (noticed->pids.size() < ProcessRoster::kMaxProcesses) noticed->pids.push_back(mapping.pid);
     return;
+  }
   UniqueFd file(OpenMappedFile(mapping));
   if (!file) {
     if (missed_.size() < kMaxMissed) missed_.push_back({mapping.file, std::string(mapping.path)});
     return;
   }
   std::string name = NameOf(file.get(), mapping);
-  noticed_.push_back({std::move(file), mapping, std::move(name)});
+  noticed_.push_back({std::move(file), mapping, std::move(name), {mapping.pid}});
   noticed_.back().mapping.path = {};
   if (noticed_.size() >= kMaxNoticed) static_cast<void>(AttachNoticed(now));
 }
@@ -118,6 +138,7 @@ bool LibraryAttacher::AttachNoticed(Time now) {
     if (!key) continue;
     recent_[noticed.mapping.file] = {noticed.mapping.generation, now, *key};
     static_cast<void>(Look(*key, std::move(noticed.file), std::move(noticed.name), false, now));
+    for (const std::uint32_t pid : noticed.pids) MarkUsed(*key, pid, now);
   }
   return missed_.empty();
 }
@@ -145,7 +166,7 @@ void LibraryAttacher::FindMissed(const std::vector<std::uint32_t>& pids) {
       if (!file) continue;
       std::string name = NameOf(file.get(), mapping);
       mapping.path = {};
-      noticed_.push_back({std::move(file), mapping, std::move(name)});
+      noticed_.push_back({std::move(file), mapping, std::move(name), {}});
     }
   }
 }
@@ -154,10 +175,20 @@ void LibraryAttacher::AttachAll(Time now) {
   AttachInstalled(now);
   const std::vector<std::uint32_t> pids = Processes();
   FindMissed(pids);
-  for (const std::uint32_t pid : pids)
+  std::size_t looked_at = 0;
+  for (const std::uint32_t pid : pids) {
     ForEachMapping(pid, [&](const Mapping& mapping) { Notice(mapping, now); });
+    if (++looked_at % kTellEvery == 0) TellOfProgress(looked_at, pids.size());
+  }
   static_cast<void>(AttachNoticed(now));
+  TellOfProgress(pids.size(), pids.size());
+  processes_.ForgetUnseenSince(now);
   missed_.clear();  // gone while they were looked at, or not to be opened by anybody
+}
+
+void LibraryAttacher::TellOfProgress(std::size_t looked_at, std::size_t processes) {
+  bus_.Publish(Topic::kAgentTask,
+               ProgressEvent{"look for libraries", looked_at, processes, "processes"});
 }
 
 void LibraryAttacher::DetachUnused(Time unused_since) {
@@ -171,7 +202,17 @@ void LibraryAttacher::DetachUnused(Time unused_since) {
     bus_.Publish(Topic::kLibraryDetached, LibraryEvent{library.name, {}});
     return true;
   });
-  if (libraries_.size() != before) recent_.clear();  // what is mapped again is looked at again
+  if (libraries_.size() == before) return;
+  ++changes_;
+  recent_.clear();  // what is mapped again is looked at again
+}
+
+std::vector<std::string> LibraryAttacher::names() const {
+  std::vector<std::string> names;
+  names.reserve(libraries_.size());
+  for (const auto& [key, library] : libraries_) names.push_back(library.name);
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 }  // namespace tlscope

@@ -11,6 +11,7 @@
 #include "agent/file_key.h"
 #include "agent/probe_session.h"
 #include "agent/process_maps.h"
+#include "agent/process_roster.h"
 #include "agent/unique_fd.h"
 #include "processor/event_bus.h"
 
@@ -24,13 +25,14 @@ class LibraryAttacher {
   using Time = std::chrono::steady_clock::time_point;
 
   /// Both are borrowed and outlive this object.
-  LibraryAttacher(ProbeSession& probes, const EventBus& bus);
+  LibraryAttacher(ProbeSession& probes, EventBus& bus);
 
   /// Attaches to the file at `path`, unless that was done or tried before, and keeps to it as long
   /// as it has a name. kNotFound, which the bus is not told of: OpenSSL is not in it.
   Result<void> Attach(const std::string& path, Time now);
 
-  /// Attaches to every libssl that is installed, and to every file that a process maps now.
+  /// Attaches to every libssl that is installed, and to every file that a process maps now. Forgets
+  /// the processes that map none of them any longer.
   void AttachAll(Time now);
 
   /// Takes note of a file that a process has just mapped: opens it, before the process is gone.
@@ -45,6 +47,16 @@ class LibraryAttacher {
   void DetachUnused(Time unused_since);
 
   std::size_t attached() const { return libraries_.size(); }
+
+  /// What the libraries attached to are called, in order.
+  std::vector<std::string> names() const;
+
+  /// Who maps them, as far as was seen: whoever has ended since the last AttachAll is among them.
+  /// The bus is told of each when it is found.
+  const ProcessRoster& processes() const { return processes_; }
+
+  /// Another number whenever names() or processes() is different.
+  std::uint64_t version() const { return changes_ + processes_.version(); }
 
   /// What the kernel said where it did not let this process attach to a library.
   const std::optional<Error>& denied() const { return denied_; }
@@ -69,6 +81,7 @@ class LibraryAttacher {
     UniqueFd file;
     Mapping mapping;  ///< its path points nowhere
     std::string name;
+    std::vector<std::uint32_t> pids;  ///< who maps it
   };
 
   struct Missed {
@@ -78,18 +91,22 @@ class LibraryAttacher {
 
   Result<void> Look(const FileKey& key, UniqueFd file, std::string name, bool installed, Time now);
   void DetachReplaced(const FileKey& key);
+  void TellOfFailure(const std::string& name, const std::string& error);
+  void TellOfProgress(std::size_t looked_at, std::size_t processes);
   void FindMissed(const std::vector<std::uint32_t>& pids);
   void AttachInstalled(Time now);
-  void MarkUsed(const FileKey& key, Time now);
+  void MarkUsed(const FileKey& key, std::uint32_t pid, Time now);
 
   ProbeSession& probes_;
-  const EventBus& bus_;
+  EventBus& bus_;
   std::map<FileKey, Library> libraries_;
   std::map<FileKey, Time> others_;  ///< files that are none, and when to try them again
   std::map<MappedFileId, Recent> recent_;
   std::vector<Noticed> noticed_;
   std::vector<Missed> missed_;
   std::optional<Error> denied_;
+  ProcessRoster processes_;
+  std::uint64_t changes_ = 0;  ///< of libraries_
 };
 
 }  // namespace tlscope

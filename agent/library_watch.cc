@@ -35,12 +35,10 @@ Clock::duration CpuTime() {
 /// The loop's state: when every process is to be looked at next.
 class Watch {
  public:
-  Watch(MappingWatcher& watcher, LibraryAttacher& libraries,
-        std::optional<milliseconds> detach_after)
-      : watcher_(watcher), libraries_(libraries), detach_after_(detach_after) {
-    if (detach_after)
-      every_ = std::clamp<Clock::duration>(*detach_after / 2, milliseconds(100), kLookEvery);
+  Watch(MappingWatcher& watcher, LibraryAttacher& libraries, const WatchOptions& options)
+      : watcher_(watcher), libraries_(libraries), options_(options) {
     ScheduleLook({});
+    TellOfChanges();
   }
 
   int UntilLookMs() const {
@@ -51,6 +49,12 @@ class Watch {
   void OnReports() {
     TakeReports();
     if (Clock::now() >= look_at_) Look();
+    TellOfChanges();
+  }
+
+  /// What the options say may be different.
+  void OnRequest() {
+    look_at_ = std::min(look_at_, std::max(Clock::now() + Every(), earliest_look_));
   }
 
  private:
@@ -69,19 +73,33 @@ class Watch {
     ScheduleLook(CpuTime() - spent_before);
     // Whoever mapped something during the look is told of by the reports.
     TakeReports();
-    if (detach_after_ && !reports_lost_) libraries_.DetachUnused(start - *detach_after_);
+    const auto detach_after = options_.detach_after();
+    if (detach_after && !reports_lost_) libraries_.DetachUnused(start - *detach_after);
   }
 
   void ScheduleLook(Clock::duration spent) {
     const auto now = Clock::now();
     earliest_look_ = now + std::max(kLookAgain, spent * kLookShare);
-    look_at_ = std::max(now + every_, earliest_look_);
+    look_at_ = std::max(now + Every(), earliest_look_);
+  }
+
+  // Often enough that a library is left in time.
+  Clock::duration Every() const {
+    const auto detach_after = options_.detach_after();
+    if (!detach_after) return kLookEvery;
+    return std::clamp<Clock::duration>(*detach_after / 2, milliseconds(100), kLookEvery);
+  }
+
+  void TellOfChanges() {
+    if (told_ == libraries_.version()) return;
+    told_ = libraries_.version();
+    options_.on_change();
   }
 
   MappingWatcher& watcher_;
   LibraryAttacher& libraries_;
-  std::optional<milliseconds> detach_after_;
-  Clock::duration every_ = kLookEvery;
+  const WatchOptions& options_;
+  std::optional<std::uint64_t> told_;  ///< version of the libraries
   bool reports_lost_ = false;
   Clock::time_point look_at_;
   Clock::time_point earliest_look_;
@@ -90,15 +108,21 @@ class Watch {
 }  // namespace
 
 void WatchLibraries(MappingWatcher& watcher, LibraryAttacher& libraries, const StopSignal& stop,
-                    std::optional<milliseconds> detach_after) {
+                    const WatchOptions& options) {
   std::vector<pollfd> ready{{stop.signal_fd(), POLLIN, 0}, {stop.raised_fd(), POLLIN, 0}};
   const std::size_t stops = ready.size();
+  for (const PolledDescriptor& other : options.others) ready.push_back({other.fd, POLLIN, 0});
   for (const int fd : watcher.fds()) ready.push_back({fd, POLLIN, 0});
   const auto stopped = [&] { return ready[0].revents != 0 || ready[1].revents != 0; };
-  Watch watch(watcher, libraries, detach_after);
+  Watch watch(watcher, libraries, options);
   while (true) {
     if (poll(ready.data(), ready.size(), watch.UntilLookMs()) < 0 && errno != EINTR) return;
     if (stopped()) return;
+    for (std::size_t i = 0; i < options.others.size(); ++i) {
+      if (ready[stops + i].revents == 0) continue;
+      options.others[i].on_readable();
+      watch.OnRequest();
+    }
     watch.OnReports();
     if (poll(ready.data(), stops, kPause.count()) > 0 && stopped()) return;
   }

@@ -7,6 +7,7 @@
 #include <tlscope.skel.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
@@ -375,6 +376,10 @@ int ProbeSession::ring_fd() const { return bpf_map__fd(skeleton_->maps.events); 
 
 volatile std::uint64_t* ProbeSession::wake_mark() const {
   return reinterpret_cast<volatile std::uint64_t*>(&skeleton_->data->wake_mark);
+}
+
+void ProbeSession::SetPaused(bool paused) {
+  std::atomic_ref(skeleton_->bss->paused).store(paused ? 1 : 0, std::memory_order_relaxed);
 }
 
 Result<KernelCounters> ProbeSession::ReadCounters() const {

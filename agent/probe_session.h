@@ -105,6 +105,11 @@ class ProbeSession {
   /// the kernel, valid as long as this object; any thread.
   volatile std::uint64_t* wake_mark() const;
 
+  /// While set, what SSL calls move is counted (TLSCOPE_COUNT_PAUSED) and not copied; sockets,
+  /// handshakes and how far each stream has come are followed as ever. Any thread.
+  void SetPaused(bool paused);
+
+  /// Any thread.
   Result<KernelCounters> ReadCounters() const;
 
   /// Exact once detached. Walks the tables.

@@ -33,7 +33,11 @@ Result<StopSignal> StopSignal::Open() {
   return stop;
 }
 
-void StopSignal::Raise() const noexcept { eventfd_write(raised_fd_.get(), 1); }
+void StopSignal::Raise(StopReason reason) const noexcept {
+  StopReason none = StopReason::kSignal;
+  reason_->compare_exchange_strong(none, reason);
+  eventfd_write(raised_fd_.get(), 1);
+}
 
 void StopSignal::RestoreDefault() const noexcept {
   // The signal that ended the wait is taken first, or unblocking would deliver it at once.

@@ -35,12 +35,14 @@ void PrintSummary(const KernelCounters& kernel, const Evictions& evictions,
       MessagesByType(processor));
   spdlog::info(
       "lost: ring full {} ({} bytes), map full {} ({} bytes), unreadable memory {} ({} bytes), "
-      "over --max-payload {} ({} bytes), sent by SSL_sendfile {} ({} bytes)",
+      "over --max-payload {} ({} bytes), sent by SSL_sendfile {} ({} bytes), paused {} "
+      "({} bytes)",
       row(TLSCOPE_COUNT_RING_FULL).events, row(TLSCOPE_COUNT_RING_FULL).bytes,
       row(TLSCOPE_COUNT_MAP_FULL).events, row(TLSCOPE_COUNT_MAP_FULL).bytes,
       row(TLSCOPE_COUNT_FAULT).events, row(TLSCOPE_COUNT_FAULT).bytes,
       row(TLSCOPE_COUNT_TRUNCATED).events, row(TLSCOPE_COUNT_TRUNCATED).bytes,
-      row(TLSCOPE_COUNT_SENDFILE).events, row(TLSCOPE_COUNT_SENDFILE).bytes);
+      row(TLSCOPE_COUNT_SENDFILE).events, row(TLSCOPE_COUNT_SENDFILE).bytes,
+      row(TLSCOPE_COUNT_PAUSED).events, row(TLSCOPE_COUNT_PAUSED).bytes);
   spdlog::info(
       "lost besides: {} records without plaintext (ring full), {} returns without a call, {} "
       "undecodable "
@@ -57,6 +59,15 @@ void PrintSummary(const KernelCounters& kernel, const Evictions& evictions,
   spdlog::info("output: {} messages written ({} bytes), {} dropped", sink.written_blocks,
                sink.written_bytes,
                sink.dropped_full_blocks + sink.dropped_failed_blocks + sink.dropped_closed_blocks);
+}
+
+void PrintBusSummary(const EventBus& bus, const std::optional<SinkStats>& log) {
+  spdlog::info("bus: {} events dropped by --max-events-per-second, {} missed by subscribers",
+               bus.rate_limited(), bus.missed());
+  if (!log) return;
+  spdlog::info("event log: {} events written ({} bytes), {} dropped", log->written_blocks,
+               log->written_bytes,
+               log->dropped_full_blocks + log->dropped_failed_blocks + log->dropped_closed_blocks);
 }
 
 }  // namespace tlscope

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
+
 #include "agent/probe_session.h"
+#include "processor/event_bus.h"
 #include "processor/processor_stats.h"
 #include "processor/sinks/sink.h"
 
@@ -11,5 +14,9 @@ namespace tlscope {
 ///   seen bytes == delivered bytes + bytes of every cause of loss.
 void PrintSummary(const KernelCounters& kernel, const Evictions& evictions,
                   const ProcessorStats& processor, const SinkStats& sink);
+
+/// Prints what was dropped or missed after the processor: by the rate limit, by those who read the
+/// bus, and by the event log, if there was one.
+void PrintBusSummary(const EventBus& bus, const std::optional<SinkStats>& log);
 
 }  // namespace tlscope

@@ -6,6 +6,9 @@
 /* Plaintext bytes captured of one call; 0: all of them. */
 const volatile __u64 max_payload = 1 << 20;
 
+/* Userspace sets it to 1 while calls are to be counted and not copied. */
+volatile __u64 paused = 0;
+
 /*
  * Full chunks of one call where bpf_loop is missing (before 5.17): the verifier walks through each.
  * Userspace lowers it to what max_payload needs.
@@ -81,6 +84,10 @@ static __always_inline void emit_payload(struct emission *emission, const int us
 	__u64 len = emission->head.total_len;
 
 	count(TLSCOPE_COUNT_SEEN, len);
+	if (paused) {
+		count(TLSCOPE_COUNT_PAUSED, len);
+		return;
+	}
 	if (max_payload && len > max_payload) {
 		count(TLSCOPE_COUNT_TRUNCATED, len - max_payload);
 		len = max_payload;

@@ -66,7 +66,7 @@ enum tlscope_conn_state {
 /*
  * Rows of the per-CPU counter array. Of the traced calls that moved data and passed the filters:
  *   SEEN.bytes == bytes delivered in records
- *                 + bytes of RING_FULL, MAP_FULL, FAULT, TRUNCATED and SENDFILE.
+ *                 + bytes of RING_FULL, MAP_FULL, FAULT, TRUNCATED, SENDFILE and PAUSED.
  */
 enum tlscope_counter {
 	TLSCOPE_COUNT_SEEN = 0, /* SSL calls that moved data, and the bytes they moved */
@@ -86,7 +86,8 @@ enum tlscope_counter {
 	TLSCOPE_COUNT_THREADS_ENDED = 12,
 	TLSCOPE_COUNT_LEDGERS_MADE = 13,
 	TLSCOPE_COUNT_LEDGERS_ENDED = 14,
-	TLSCOPE_COUNTERS = 15,
+	TLSCOPE_COUNT_PAUSED = 15, /* calls made while nothing was to be copied */
+	TLSCOPE_COUNTERS = 16,
 };
 
 struct tlscope_counter_row {

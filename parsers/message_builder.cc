@@ -113,7 +113,9 @@ void MessageBuilder::KeepPiece(std::string_view content, std::uint64_t expected_
   if (parts_ && size == 0) message_.first_ktime_ns = message_.last_ktime_ns;
   std::uint64_t keep = 0;
   if (!sealed_) {
-    keep = std::min<std::uint64_t>(content.size(), limits_.body_bytes - size);
+    // The limit may have been lowered since the body began.
+    const std::uint64_t room = limits_.body_bytes - std::min(limits_.body_bytes, size);
+    keep = std::min<std::uint64_t>(content.size(), room);
     if (!Reserve(size + keep, expected_bytes)) keep = 0;
     message_.body.append(content.data(), keep);
     if (parts_) NoteLineEnd(size);

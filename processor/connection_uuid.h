@@ -24,7 +24,22 @@ ConnectionInfo ConnectionOf(const Event& event) {
           .tuple = event.tuple,
           .socket = event.socket,
           .provenance = event.provenance,
-          .handshake = {}};
+          .handshake = {},
+          .correlation = {}};
+}
+
+/// The root of a connection's events, begun in `stage`. Its id is the number that ends the
+/// connection's UUID where the socket is known.
+template <class Event>
+Correlation RootOf(const Event& event, const HashKey& socket_key, Stage stage) {
+  std::uint64_t id = KeyedHash(socket_key, event.socket.address, event.socket.generation);
+  if constexpr (requires { event.ssl; }) {
+    if (!event.socket.known()) {
+      id = KeyedHash(socket_key, event.ssl.address,
+                     event.ssl.generation ^ std::uint64_t{event.ssl.pid} << 32);
+    }
+  }
+  return Correlation::Root(id, stage);
 }
 
 /// The names of a connection's two directions in outputs:

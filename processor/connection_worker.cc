@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/connection_worker.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -22,8 +23,9 @@ Topic TopicOf(ParserType type) {
     case ParserType::kHttp1Response:
     case ParserType::kHttp2Response:
       return Topic::kHttpResponse;
-    case ParserType::kUnknown:
     case ParserType::kWebSocket:
+      return Topic::kWebSocketMessage;
+    case ParserType::kUnknown:
       break;
   }
   return Topic::kTlsData;
@@ -51,7 +53,9 @@ ConnectionWorker::ConnectionWorker(const SSLDataEvent& first, const WorkerEnv& e
       context_{env.limits, env.budget, {}},
       ports_{Port(*this, DataType::kRead), Port(*this, DataType::kWrite)},
       streams_{DirectionStream(env.protocols, context_, ports_[0]),
-               DirectionStream(env.protocols, context_, ports_[1])} {}
+               DirectionStream(env.protocols, context_, ports_[1])} {
+  info_.correlation = RootOf(first, env.socket_key, env.bus.stage());
+}
 
 ConnectionWorker::~ConnectionWorker() { env_.budget.Give(held_bytes_); }
 
@@ -87,7 +91,10 @@ bool ConnectionWorker::Hold(const SSLDataEvent& event) {
 /// The wait is over, whether it was of use or not.
 void ConnectionWorker::ReleaseHeld() {
   if (!std::exchange(waits_, false)) return;
-  if (info_.socket.known()) uuid_ = ConnectionUuid(info_, env_.socket_key);
+  if (info_.socket.known()) {
+    uuid_ = ConnectionUuid(info_, env_.socket_key);
+    info_.correlation = RootOf(info_, env_.socket_key, info_.correlation.stage);
+  }
   for (Held& held : std::exchange(held_, {})) {
     held.event.data = held.data;
     Take(held.event);
@@ -101,6 +108,7 @@ void ConnectionWorker::Take(const SSLDataEvent& event) {
     env_.stats.filtered_bytes += event.data.size();
     return;
   }
+  context_.limits.body_bytes = env_.limits.body_bytes;  // may be another since the last piece
   DirectionStream& stream = streams_[Index(event.direction)];
   if (event.direction != speaker_) {
     // Whoever is answered has said what it had to say.
@@ -167,7 +175,7 @@ void ConnectionWorker::Learn(const SSLDataEvent& event) {
 void ConnectionWorker::Lose(DataType direction, std::uint64_t bytes, std::uint64_t ktime_ns) {
   ++env_.stats.gaps;
   env_.stats.gap_bytes += bytes;
-  env_.bus.Publish(Topic::kEventsLost,
+  env_.bus.Publish(Topic::kTlsLost, {ktime_ns, info_.correlation},
                    LossEvent{info_, direction, uuid_.Of(direction), bytes, ktime_ns});
   streams_[Index(direction)].Gap(bytes, ktime_ns);
 }
@@ -175,7 +183,7 @@ void ConnectionWorker::Lose(DataType direction, std::uint64_t bytes, std::uint64
 void ConnectionWorker::OnMessage(DataType direction, Message&& message) {
   ++env_.stats.messages[static_cast<std::size_t>(message.parser)];
   env_.stats.cut_bytes += message.cut_bytes;
-  env_.bus.Publish(TopicOf(message.parser),
+  env_.bus.Publish(TopicOf(message.parser), {message.last_ktime_ns, CorrelationOf(message)},
                    MessageEvent{info_, direction, uuid_.Of(direction), message});
   const std::uint64_t lost = pairing_.lost();
   if (const auto exchange = pairing_.Take(std::move(message))) Publish(*exchange);
@@ -184,14 +192,40 @@ void ConnectionWorker::OnMessage(DataType direction, Message&& message) {
 }
 
 void ConnectionWorker::OnFrame(DataType direction, const FrameRecord& frame) {
-  env_.bus.Publish(Topic::kHttpFrame, FrameEvent{info_, direction, uuid_.Of(direction), frame});
+  env_.bus.Publish(Topic::kHttpFrame, {frame.ktime_ns, info_.correlation},
+                   FrameEvent{info_, direction, uuid_.Of(direction), frame});
+}
+
+void ConnectionWorker::OnProtocol(DataType direction, const ProtocolSpec& protocol,
+                                  std::uint64_t ktime_ns) {
+  if (!env_.bus.Wants(Topic::kTlsProtocol)) return;
+  env_.bus.Publish(Topic::kTlsProtocol, {ktime_ns, info_.correlation},
+                   ProtocolEvent{info_, direction, uuid_.Of(direction), protocol.name});
+}
+
+/// Of an exchange by its number; of one that has none, and so no other event: of its own.
+Correlation ConnectionWorker::CorrelationOf(std::uint64_t exchange) {
+  constexpr std::uint64_t kUnpaired = std::uint64_t{1} << 63;
+  return info_.correlation.Child(exchange != 0 ? exchange : kUnpaired | ++children_);
+}
+
+Correlation ConnectionWorker::CorrelationOf(const Message& message) {
+  constexpr std::uint16_t kSwitchingProtocols = 101;
+  if (message.status == kSwitchingProtocols) upgrade_ = message.exchange;
+  const bool websocket = message.parser == ParserType::kWebSocket;
+  if (!websocket && !message.grpc) return CorrelationOf(message.exchange);
+  const std::uint64_t exchange = message.exchange != 0 ? message.exchange : upgrade_;
+  const Correlation parent = exchange != 0 ? info_.correlation.Child(exchange) : info_.correlation;
+  return parent.Child(++children_);
 }
 
 void ConnectionWorker::Publish(const Exchange& exchange) {
   if (exchange.has_request && exchange.has_response) ++env_.stats.exchanges;
-  if (!env_.bus.HasSubscribers(Topic::kHttpExchange)) return;
-  env_.bus.Publish(Topic::kHttpExchange,
+  if (!env_.bus.Wants(Topic::kHttpExchange)) return;
+  const std::uint64_t last_ns = std::max(exchange.last_byte_ktime_ns, exchange.request_ktime_ns);
+  env_.bus.Publish(Topic::kHttpExchange, {last_ns, CorrelationOf(exchange.number)},
                    ExchangeEvent{.connection = info_,
+                                 .uuid = uuid_.Of(DataType::kWrite),
                                  .method = exchange.method,
                                  .target = exchange.target,
                                  .host = exchange.host,

@@ -66,14 +66,17 @@ class ConnectionWorker {
   bool undecided() const { return streams_[0].undecided() || streams_[1].undecided(); }
 
  private:
-  class Port final : public MessageHandler {
+  class Port final : public StreamHandler {
    public:
     Port(ConnectionWorker& worker, DataType direction) : worker_(worker), direction_(direction) {}
     void OnMessage(Message&& message) override {
       worker_.OnMessage(direction_, std::move(message));
     }
-    bool WantsFrames() const override { return worker_.env_.bus.HasSubscribers(Topic::kHttpFrame); }
+    bool WantsFrames() const override { return worker_.env_.bus.Wants(Topic::kHttpFrame); }
     void OnFrame(const FrameRecord& frame) override { worker_.OnFrame(direction_, frame); }
+    void OnProtocol(const ProtocolSpec& protocol, std::uint64_t ktime_ns) override {
+      worker_.OnProtocol(direction_, protocol, ktime_ns);
+    }
 
    private:
     ConnectionWorker& worker_;
@@ -93,13 +96,18 @@ class ConnectionWorker {
   void Lose(DataType direction, std::uint64_t bytes, std::uint64_t ktime_ns);
   void OnMessage(DataType direction, Message&& message);
   void OnFrame(DataType direction, const FrameRecord& frame);
+  void OnProtocol(DataType direction, const ProtocolSpec& protocol, std::uint64_t ktime_ns);
   void Publish(const Exchange& exchange);
+  Correlation CorrelationOf(const Message& message);
+  Correlation CorrelationOf(std::uint64_t exchange);
 
   const WorkerEnv& env_;
   ConnectionInfo info_;
   ConnectionUuid uuid_;
   DataType speaker_;
-  bool waits_;  ///< for the socket, and nothing was published yet
+  std::uint64_t upgrade_ = 0;   ///< the exchange that led to another protocol
+  std::uint64_t children_ = 0;  ///< events so far that are no exchange and have an id of their own
+  bool waits_;                  ///< for the socket, and nothing was published yet
   std::vector<Held> held_;
   std::uint64_t held_bytes_ = 0;  ///< taken from the budget
   ExchangePairing pairing_;

@@ -85,7 +85,7 @@ void DirectionStream::Search(std::string_view bytes, std::uint64_t ktime_ns) {
     if (Hold(joined, held_ktime_ns)) return;
     all = joined;
   }
-  Use(found.need_more ? protocols_.raw : *found.protocol);
+  Use(found.need_more ? protocols_.raw : *found.protocol, held_ktime_ns);
   Deliver(all.substr(0, held), held_ktime_ns, all.substr(held), ktime_ns);
 }
 
@@ -104,16 +104,17 @@ std::string DirectionStream::ReleaseUndecided() {
 
 void DirectionStream::UndecidedToRaw() {
   const std::string held = ReleaseUndecided();
-  Use(protocols_.raw);
+  Use(protocols_.raw, undecided_ktime_ns_);
   if (!held.empty()) Deliver(held, undecided_ktime_ns_, {}, 0);
 }
 
 /// A raw parser that runs already goes on, and one that ends emits what it holds.
-void DirectionStream::Use(const ProtocolSpec& spec) {
+void DirectionStream::Use(const ProtocolSpec& spec, std::uint64_t ktime_ns) {
   const bool raw = &spec == &protocols_.raw;
   if (raw && raw_) return;
   at_start_ = false;
   if (parser_ != nullptr) parser_->Flush();
+  if (!raw) handler_.OnProtocol(spec, ktime_ns);
   parser_ = spec.make(context_, handler_);
   if (raw_) parser_->Join();
   raw_ = raw;
@@ -149,7 +150,7 @@ void DirectionStream::HandOver(ParseStatus status, std::string_view more, std::u
       if (found.need_more && Hold(rest, ktime_ns)) return;
       if (!found.need_more) next = found.protocol;
     }
-    Use(*next);
+    Use(*next, ktime_ns);
     status = rest.empty() ? ParseStatus::kNeedMore : parser_->Feed(rest, ktime_ns);
     // The raw parser takes anything: an answer that says otherwise is not acted on.
     if (raw_ || status == ParseStatus::kNeedMore) return;

@@ -23,6 +23,13 @@ struct ProtocolTable {
   static const ProtocolTable& Registered();
 };
 
+/// Where a stream puts what its parsers have read, and which they are.
+class StreamHandler : public MessageHandler {
+ public:
+  /// A protocol other than raw bytes was found; its messages follow.
+  virtual void OnProtocol(const ProtocolSpec& /*protocol*/, std::uint64_t /*ktime_ns*/) {}
+};
+
 /// One direction of one connection: puts pieces in their place, finds the protocol, feeds the
 /// parser, and hands over to another parser where one ends. One thread.
 class DirectionStream {
@@ -31,7 +38,7 @@ class DirectionStream {
   static constexpr std::size_t kMaxUndecided = 64U << 10;
 
   /// Everything is borrowed. Messages go to `handler`.
-  DirectionStream(const ProtocolTable& protocols, ParserContext& context, MessageHandler& handler)
+  DirectionStream(const ProtocolTable& protocols, ParserContext& context, StreamHandler& handler)
       : protocols_(protocols), context_(context), handler_(handler) {}
   ~DirectionStream() { (void)ReleaseUndecided(); }
   DirectionStream(const DirectionStream&) = delete;
@@ -80,14 +87,14 @@ class DirectionStream {
   std::string ReleaseUndecided();
   void UndecidedToRaw();
   const ProtocolSpec* Agreed() const;
-  void Use(const ProtocolSpec& spec);
+  void Use(const ProtocolSpec& spec, std::uint64_t ktime_ns);
   void Deliver(std::string_view held, std::uint64_t held_ktime_ns, std::string_view bytes,
                std::uint64_t ktime_ns);
   void HandOver(ParseStatus status, std::string_view more, std::uint64_t ktime_ns);
 
   const ProtocolTable& protocols_;
   ParserContext& context_;
-  MessageHandler& handler_;
+  StreamHandler& handler_;
   std::unique_ptr<StreamParser> parser_;  // null until the protocol is decided
   std::string undecided_;                 // accounted for in the budget
   std::uint64_t undecided_ktime_ns_ = 0;

@@ -13,7 +13,9 @@ namespace tlscope {
 EventProcessor::EventProcessor(const ProcessorOptions& options, EventBus& bus)
     : options_(options),
       budget_(options.budget_bytes),
-      env_{options_.limits, ProtocolTable::Registered(), budget_, bus, stats_, RandomHashKey(),
+      env_{options_.limits, ProtocolTable::Registered(),
+           budget_,         bus.MakePublisher(),
+           stats_,          RandomHashKey(),
            options_.ports},
       workers_(RandomHashKey()),
       handshakes_(RandomHashKey()) {
@@ -42,6 +44,7 @@ void EventProcessor::Tick(std::uint64_t ktime_ns) noexcept {
   while (WorkerTable::Slot* slot = workers_.Paused(ktime_ns, options_.tick_ns)) {
     slot->worker.OnPause();
   }
+  env_.bus.Tick(ktime_ns);
   const std::uint64_t idle_ns = options_.tick_ns * options_.idle_ticks;
   while (WorkerTable::Slot* slot = workers_.Idle(ktime_ns, idle_ns)) End(*slot, StreamEnd::kIdle);
   while (WorkerTable::Slot* slot = workers_.Stalled(ktime_ns, idle_ns)) slot->worker.OnStall();
@@ -50,6 +53,7 @@ void EventProcessor::Tick(std::uint64_t ktime_ns) noexcept {
 void EventProcessor::Close(std::uint64_t ktime_ns) noexcept {
   Tick(ktime_ns);
   while (WorkerTable::Slot* slot = workers_.LeastRecent()) End(*slot, StreamEnd::kIdle);
+  env_.bus.TellOfLimit(ktime_ns);
 }
 
 void EventProcessor::OnData(const SSLDataEvent& event) {
@@ -71,7 +75,16 @@ void EventProcessor::OnConnection(const ConnDataEvent& event) {
     }
     handshakes_.Forget(event.socket);
   }
-  env_.bus.Publish(closed ? Topic::kConnClosed : Topic::kConnOpened, ConnectionEvent{event});
+  const ConnectionInfo connection{.pid = event.origin.pid,
+                                  .tid = event.origin.tid,
+                                  .comm = PrintableComm(event.origin.comm()),
+                                  .tuple = event.tuple,
+                                  .socket = event.socket,
+                                  .handshake = {},
+                                  .correlation = RootOf(event, env_.socket_key, env_.bus.stage())};
+  env_.bus.Publish(closed ? Topic::kConnClosed : Topic::kConnOpened,
+                   {event.origin.ktime_ns, connection.correlation},
+                   ConnectionEvent{connection, {}, event});
 }
 
 void EventProcessor::OnSslEnd(const SSLEndEvent& event) {
@@ -120,11 +133,12 @@ void EventProcessor::OnHandshake(const SSLHandshakeEvent& event) {
 }
 
 void EventProcessor::PublishHandshake(const SSLHandshakeEvent& event, const HandshakePart& part) {
-  if (!env_.bus.HasSubscribers(Topic::kTlsHandshake) || !env_.Wants(event.tuple)) return;
+  if (!env_.bus.Wants(Topic::kTlsHandshake) || !env_.Wants(event.tuple)) return;
   ConnectionInfo connection = ConnectionOf(event);
   connection.handshake = handshakes_.Find(event.ssl, event.socket);
+  connection.correlation = RootOf(event, env_.socket_key, env_.bus.stage());
   ConnectionUuid uuid(connection, env_.socket_key);
-  env_.bus.Publish(Topic::kTlsHandshake,
+  env_.bus.Publish(Topic::kTlsHandshake, {event.origin.ktime_ns, connection.correlation},
                    HandshakeEvent{connection, event.direction, uuid.Of(event.direction), event.kind,
                                   part.told, part.offers, event.origin.ktime_ns});
 }

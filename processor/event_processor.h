@@ -61,6 +61,9 @@ class EventProcessor {
   /// may follow; they start anew.
   void Close(std::uint64_t ktime_ns) noexcept;
 
+  /// From now on so much is kept of a message's body. What was kept of those under way stays.
+  void SetBodyLimit(std::uint64_t bytes) { options_.limits.body_bytes = bytes; }
+
   /// As of the last call.
   const ProcessorStats& stats() const { return stats_; }
 

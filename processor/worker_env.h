@@ -20,7 +20,7 @@ struct WorkerEnv {
   const ParserLimits& limits;
   const ProtocolTable& protocols;
   ByteBudget& budget;
-  EventBus& bus;
+  BusPublisher& bus;
   ProcessorStats& stats;
   HashKey socket_key;                       ///< hides kernel addresses in UUIDs
   const std::vector<std::uint16_t>& ports;  ///< of wanted connections; empty: any

@@ -54,6 +54,11 @@ void LineFormat::Append(const BusPayload& payload, std::string& out) {
     AppendExchange(*exchange, out);
   } else if (const auto* loss = std::get_if<LossEvent>(&payload)) {
     AppendLoss(*loss, out);
+  } else if (const auto* limit = std::get_if<RateLimitEvent>(&payload)) {
+    time_.Append(limit->ktime_ns, out);
+    out += " - - - LIMITED - - ";
+    AppendDecimal(limit->dropped, out);
+    out += " -\n";
   }
 }
 

@@ -140,6 +140,8 @@ void TextFormat::Append(const BusPayload& payload, std::string& out) {
     AppendHandshake(*handshake, out);
   } else if (const auto* loss = std::get_if<LossEvent>(&payload)) {
     AppendLoss(*loss, out);
+  } else if (const auto* limit = std::get_if<RateLimitEvent>(&payload)) {
+    AppendRateLimit(*limit, out);
   }
 }
 
@@ -222,6 +224,14 @@ void TextFormat::AppendHandshake(const HandshakeEvent& event, std::string& out) 
 void TextFormat::AppendLoss(const LossEvent& event, std::string& out) {
   AppendOrigin(event.connection, event.ktime_ns, event.uuid, out);
   AppendField("Lost, Type:0, Length:0, Lost:", event.bytes, out);
+  out.push_back('\n');
+}
+
+/// Of no connection: what was dropped may have been of any.
+void TextFormat::AppendRateLimit(const RateLimitEvent& event, std::string& out) {
+  AppendOrigin(ConnectionInfo{.comm = "-"}, event.ktime_ns, "-", out);
+  AppendField("RateLimited, Type:0, Length:0, Dropped:", event.dropped, out);
+  AppendField(", Limit:", event.limit_per_second, out);
   out.push_back('\n');
 }
 

@@ -29,6 +29,7 @@ class TextFormat final : public Format {
   void AppendFrame(const FrameEvent& event, std::string& out);
   void AppendHandshake(const HandshakeEvent& event, std::string& out);
   void AppendLoss(const LossEvent& event, std::string& out);
+  void AppendRateLimit(const RateLimitEvent& event, std::string& out);
   void AppendOrigin(const ConnectionInfo& connection, std::uint64_t ktime_ns, std::string_view uuid,
                     std::string& out);
   void AppendHead(const Message& message, std::string& out) const;

@@ -132,6 +132,9 @@ class CaptureFixture : public ::testing::TestWithParam<Attachment> {
 
   const ProbeSession& probes() const { return *watch_->probes; }
 
+  /// For a test that was started with options of its own, so that no other starts paused.
+  void SetPaused(bool paused) { own_watch_.probes->SetPaused(paused); }
+
   /// Attaches to one more library. For a test that was started with options of its own.
   void AttachTo(const std::string& path) {
     const auto attached = own_watch_.probes->AttachLibrary(path);

@@ -132,6 +132,44 @@ TEST_P(PayloadBpfTest, CountsWhatAFullRingLosesToTheByte) {
   EXPECT_EQ(DataOf(pair.client(), DataType::kWrite).back()->event.stream_offset, bytes.size());
 }
 
+TEST_P(PayloadBpfTest, CountsToTheByteAndDeliversNothingWhilePaused) {
+  Start(OwnProcess());
+  TlsPair pair;
+  ASSERT_EQ(pair.Send("before"), "before");
+  SetPaused(true);
+  const std::string unseen = Pattern(40000);
+  ASSERT_EQ(pair.Send(unseen), unseen);
+  Collect();
+  EXPECT_EQ(DeliveredBytes(), 2 * 6U);
+  EXPECT_EQ(Counters()[TLSCOPE_COUNT_PAUSED].bytes, 2 * unseen.size());
+
+  SetPaused(false);
+  ASSERT_EQ(pair.Send("after"), "after");
+  Collect();
+  EXPECT_EQ(BytesOf(pair.client(), DataType::kWrite), "beforeafter");
+  EXPECT_EQ(BytesOf(pair.server(), DataType::kRead), "beforeafter");
+  EXPECT_EQ(DataOf(pair.client(), DataType::kWrite).back()->event.stream_offset, 6 + unseen.size());
+  EXPECT_EQ(DataOf(pair.server(), DataType::kRead).back()->event.stream_offset, 6 + unseen.size());
+  const KernelCounters counters = Counters();
+  EXPECT_EQ(counters[TLSCOPE_COUNT_SEEN].bytes,
+            DeliveredBytes() + counters[TLSCOPE_COUNT_PAUSED].bytes);
+}
+
+TEST_P(PayloadBpfTest, TellsOfSocketsAndEndsWhilePaused) {
+  Start(OwnProcess());
+  SetPaused(true);
+  {
+    TlsPair pair;
+    ASSERT_EQ(pair.Send("unseen"), "unseen");
+  }
+  Collect();
+  EXPECT_EQ(DeliveredBytes(), 0U);
+  EXPECT_EQ(ends_.size(), 2U);
+  ASSERT_FALSE(connections_.empty());
+  EXPECT_EQ(connections_.front().state, ConnDataEvent::State::kOpened);
+  EXPECT_FALSE(handshakes_.empty());
+}
+
 TEST_P(PayloadBpfTest, ReadsTheExFunctions) {
   Start();
   TlsPair pair;

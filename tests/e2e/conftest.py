@@ -3,12 +3,15 @@
 
 import os
 import pathlib
+import shutil
 import tempfile
 
 import pytest
 
+import ipc
 import native_peers
 import programs_under_trace
+import prometheus
 import servers
 import tlscope
 
@@ -115,3 +118,23 @@ def _tls_client(credentials):
 def _tls_server(credentials):
     with programs_under_trace.TlsPeer(credentials) as peer:
         yield peer
+
+
+@pytest.fixture(name="site")
+def _site(able_to_capture, scratch):
+    return ipc.Site(scratch / "run")
+
+
+@pytest.fixture(name="unprivileged")
+def _unprivileged(able_to_capture, scratch, monkeypatch):
+    """Words that run the program as a user without privileges."""
+    copied = scratch / "tlscope"  # the build folder may be closed to that user
+    shutil.copy(tlscope.binary(), copied)
+    monkeypatch.setenv("TLSCOPE_BINARY", str(copied))
+    return programs_under_trace.as_user(65534)
+
+
+@pytest.fixture(name="endpoint")
+def _endpoint():
+    """Where an agent may serve its metrics: `--metrics endpoint.address`."""
+    return prometheus.Endpoint.unused()

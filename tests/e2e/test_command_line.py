@@ -4,34 +4,12 @@
 import os
 import pathlib
 import platform
-import shutil
 import subprocess
 
 import pytest
 
 import tlscope
-from programs_under_trace import as_user
-
-DONE, FAILED, MISUSED, NOT_POSSIBLE = 0, 1, 2, 3
-
-
-def check_refused(result, status, *words):
-    """The program said one line, with these words, and ended with this status."""
-    assert result.returncode == status, result.stderr
-    assert not result.stdout
-    (line,) = result.stderr.splitlines()
-    for word in words:
-        assert word.lower() in line.lower()
-
-
-@pytest.fixture(name="unprivileged")
-def _unprivileged(able_to_capture, scratch, monkeypatch):
-    """Words that run the program as a user without privileges."""
-    copied = scratch / "tlscope"  # the build folder may be closed to that user
-    shutil.copy(tlscope.binary(), copied)
-    monkeypatch.setenv("TLSCOPE_BINARY", str(copied))
-    return as_user(65534)
-
+from tlscope import DONE, FAILED, MISUSED, NOT_POSSIBLE, check_refused
 
 def in_namespace(preparation, *kinds):
     """Words that run a command in namespaces of its own, after a shell line prepared them."""
@@ -53,6 +31,7 @@ def test_help_and_version_need_no_privilege(unprivileged, arguments):
 def test_help_names_every_option():
     result = tlscope.run("capture", "--help")
     options = ("--pid", "--uid", "--comm", "--max-payload", "--tsize", "--ring-mib", "--attach")
+    options += ("--config", "--instance", "--event-log", "--metrics", "--tag", "--heartbeat")
     for option in (*options, "--attach-strategy", "--libssl", "--wait", "--format", "--help"):
         assert option in result.stdout
 

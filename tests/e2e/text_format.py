@@ -27,8 +27,9 @@ TYPES = {
 LOST = "Lost"
 HTTP2_FRAME = "HTTP2Frame"
 TLS_HANDSHAKE = "TLSHandshake"
+RATE_LIMITED = "RateLimited"
 # Their header line is all there is of them.
-LINES = (LOST, HTTP2_FRAME, TLS_HANDSHAKE)
+LINES = (LOST, HTTP2_FRAME, TLS_HANDSHAKE, RATE_LIMITED)
 
 UNKNOWN = "unknown"
 
@@ -40,6 +41,7 @@ _HEADER = re.compile(
     r"Name:(?P<name>[A-Za-z0-9]+), Type:(?P<type>\d+), Length:(?P<length>\d+)"
     r"(?P<incomplete>, Incomplete:true)?(?P<resynchronised>, Resynchronised:true)?"
     r"(?:, Lost:(?P<lost>\d+))?(?:, Cut:(?P<cut>\d+))?"
+    r"(?:, Dropped:(?P<dropped>\d+), Limit:(?P<limit>\d+))?"
     r"(?P<http2_frame>, Kind:[^\n]*)?"
     r"(?P<handshake>, Part:[a-z][^\n]*)?"
     r"(?:, Stream:(?P<stream>\d+))?(?:, Rpc:(?P<rpc>[^,\n]*))?"
@@ -140,7 +142,7 @@ class Message:
     src: Endpoint | None
     dest: Endpoint | None
     time: datetime.datetime
-    uuid: Uuid
+    uuid: Uuid | None  # None where it is of no connection
     name: str
     length: int
     incomplete: bool
@@ -161,6 +163,8 @@ class Message:
     never_indexed: str = ""
     view: str = ""
     http2_frame: str = ""
+    dropped: int = 0  # events, by --max-events-per-second
+    limit: int = 0  # events per second
     handshake: dict = dataclasses.field(default_factory=dict)  # what a part of one tells
     body: bytes = b""  # head, content and trailers, markers and dumps undone
 
@@ -199,13 +203,15 @@ def parse_header(line):
         src=Endpoint.parse(match["src"]),
         dest=Endpoint.parse(match["dest"]),
         time=datetime.datetime.strptime(match["time"], "%Y-%m-%dT%H:%M:%S.%f%z"),
-        uuid=Uuid.parse(match["uuid"]),
+        uuid=None if match["name"] == RATE_LIMITED else Uuid.parse(match["uuid"]),
         name=match["name"],
         length=int(match["length"]),
         incomplete=bool(match["incomplete"]),
         resynchronised=bool(match["resynchronised"]),
         lost=int(match["lost"] or 0),
         cut=int(match["cut"] or 0),
+        dropped=int(match["dropped"] or 0),
+        limit=int(match["limit"] or 0),
         altered=bool(match["pretty"] or match["hidden"] or match["view"]),
         hex_dump=bool(match["hex"]),
         stream=int(match["stream"] or 0),
@@ -222,6 +228,10 @@ def parse_header(line):
         frame=match["frame"],
         code=int(match["code"]) if match["code"] else None,
     )
+    if message.uuid is None:
+        if (message.pid, message.comm, match["uuid"]) != (0, "-", "-"):
+            raise FormatError(f"a limit is of no connection: {text!r}")
+        return message
     ends = (message.uuid.local, message.uuid.remote)
     if message.uuid.socket and ends != (message.src, message.dest):
         raise FormatError(f"the UUID names another connection: {text!r}")

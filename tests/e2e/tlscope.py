@@ -12,6 +12,9 @@ import threading
 from deadlines import DEADLINE_S, Deadline
 from text_format import FormatError, TextReader
 
+# Exit statuses.
+DONE, FAILED, MISUSED, NOT_POSSIBLE = 0, 1, 2, 3
+
 _REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -39,7 +42,8 @@ _SUMMARY = re.compile(
     r"map full (?P<map_full>\d+) \((?P<map_full_bytes>\d+) bytes\), "
     r"unreadable memory (?P<unreadable>\d+) \((?P<unreadable_bytes>\d+) bytes\), "
     r"over --max-payload (?P<over_max>\d+) \((?P<over_max_bytes>\d+) bytes\), "
-    r"sent by SSL_sendfile (?P<sendfile>\d+) \((?P<sendfile_bytes>\d+) bytes\)\n"
+    r"sent by SSL_sendfile (?P<sendfile>\d+) \((?P<sendfile_bytes>\d+) bytes\), "
+    r"paused (?P<paused>\d+) \((?P<paused_bytes>\d+) bytes\)\n"
     r"tlscope: lost besides: [^\n]*\n"
     r"tlscope: forgotten to make room: (?P<forgotten>\d+) SSL objects, [^\n]*\n"
     r"tlscope: filtered: [^\n]*\n"
@@ -61,6 +65,7 @@ class Summary:
     unreadable: Count
     over_max_payload: Count
     sendfile: Count
+    paused: Count
     written: Count
     dropped: int
     forgotten: int
@@ -87,6 +92,7 @@ class Summary:
             unreadable=count("unreadable"),
             over_max_payload=count("over_max"),
             sendfile=count("sendfile"),
+            paused=count("paused"),
             written=count("written"),
             dropped=parts["dropped"],
             forgotten=parts["forgotten"],
@@ -95,7 +101,8 @@ class Summary:
     @property
     def lost_bytes(self):
         """Bytes that were moved and not delivered, whatever the cause."""
-        causes = (self.ring_full, self.map_full, self.unreadable, self.over_max_payload, self.sendfile)
+        kernel = (self.ring_full, self.map_full, self.unreadable, self.over_max_payload)
+        causes = (*kernel, self.sendfile, self.paused)
         return sum(cause.bytes for cause in causes)
 
 
@@ -154,7 +161,7 @@ class Agent:
     def wait_until_ready(self):
         """Returns once the agent has said that everything is attached."""
         self._wait(
-            lambda: any("ready" in line for line in self._stderr_lines),
+            lambda: any("ready: attached to" in line for line in self._stderr_lines),
             "the line that says `ready`",
         )
         return self
@@ -191,6 +198,10 @@ class Agent:
     def resume(self):
         """Lets it go on after `pause`."""
         os.killpg(self.pid, signal.SIGCONT)
+
+    def ask(self, number):
+        """Sends it a signal that does not end it."""
+        os.killpg(self.pid, number)
 
     def stop(self, with_signal=signal.SIGINT):
         """Signals it and its launcher, as a terminal does, and returns all it left at its end."""
@@ -277,3 +288,12 @@ def run(*arguments, launcher=()):
         check=False,
     )
 
+
+
+def check_refused(result, status, *words):
+    """The program said one line, with these words, and ended with this status."""
+    assert result.returncode == status, result.stderr
+    assert not result.stdout
+    (line,) = result.stderr.splitlines()
+    for word in words:
+        assert word.lower() in line.lower()

@@ -14,7 +14,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-struct Log final : MessageHandler {
+struct Log final : StreamHandler {
   void OnMessage(Message&& message) override {
     texts.push_back(message.body);
     ktimes.push_back(message.first_ktime_ns);

@@ -105,7 +105,7 @@ TEST_F(EventProcessorTest, ReportsALossBeforeWhatFollowsIt) {
   EXPECT_EQ(seen.losses[0].bytes, 6U);
   EXPECT_EQ(seen.losses[0].ktime_ns, kStart + 5);
   EXPECT_EQ(seen.losses[0].direction, DataType::kWrite);
-  EXPECT_THAT(seen.topics, ElementsAre(Topic::kEventsLost, Topic::kHttpRequest));
+  EXPECT_THAT(seen.topics, ElementsAre(Topic::kTlsProtocol, Topic::kTlsLost, Topic::kHttpRequest));
   ASSERT_THAT(seen.messages, SizeIs(1));
   EXPECT_EQ(seen.messages[0].message.body, "abij");
   EXPECT_THAT(seen.messages[0].message.gaps, ElementsAre(BodyGap{2, 6}));
@@ -249,6 +249,23 @@ TEST_F(EventProcessorTest, CountsWhatTheLimitsCut) {
   TracedSsl ssl;
   Write(ssl, "POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\n0123456789");
   EXPECT_EQ(stats().cut_bytes, 6U);
+}
+
+TEST_F(EventProcessorTest, KeepsAsMuchOfABodyAsItIsToldMeanwhile) {
+  constexpr std::string_view kHead = "POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\n";
+  Restart({.limits = {.body_bytes = 100}});
+  TracedSsl ssl;
+  Write(ssl, std::string(kHead) + "01234");
+  processor->SetBodyLimit(2);
+  Write(ssl, "56789");
+  Write(ssl, std::string(kHead) + "0123456789");
+  processor->SetBodyLimit(7);
+  Write(ssl, std::string(kHead) + "0123456789");
+  ASSERT_THAT(seen.messages, SizeIs(3));
+  EXPECT_EQ(seen.messages[0].message.body, "01234");
+  EXPECT_EQ(seen.messages[1].message.body, "01");
+  EXPECT_EQ(seen.messages[2].message.body, "0123456");
+  EXPECT_EQ(stats().cut_bytes, 5U + 8U + 3U);
 }
 
 TEST_F(EventProcessorTest, PairsARequestWithItsResponse) {

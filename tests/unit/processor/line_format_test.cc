@@ -102,5 +102,12 @@ TEST(LineFormatTest, ShowsNoMessages) {
   EXPECT_EQ(Render(MessageEvent{connection, DataType::kRead, "uuid", message}), "");
 }
 
+TEST(LineFormatTest, MarksWhereEventsWereDroppedByTheRateLimit) {
+  LineFormat format(0);
+  std::string out;
+  format.Append(RateLimitEvent{10, 3, 1'000'000'000}, out);
+  EXPECT_EQ(out, "1970-01-01T00:00:01.000000Z - - - LIMITED - - 3 -\n");
+}
+
 }  // namespace
 }  // namespace tlscope

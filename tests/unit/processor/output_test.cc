@@ -32,8 +32,7 @@ TEST(OutputTest, FormatsPushesAndCounts) {
   Output output(std::make_unique<PathFormat>(), sink);
   EventBus bus;
   ASSERT_TRUE(bus.Subscribe("events.#", output));
-  const ConnDataEvent opened;
-  bus.Publish(Topic::kConnOpened, ConnectionEvent{opened});
+  bus.Publish(Topic::kProcessDiscovered, ProcessEvent{1, "curl", "/a"});
   for (const char* path : {"/a", "/bb", "/ccc"}) {
     bus.Publish(Topic::kLibraryAttached, LibraryEvent{path, ""});
   }

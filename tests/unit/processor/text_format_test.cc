@@ -231,12 +231,22 @@ TEST(TextFormatTest, WritesALineForEachPartOfAHandshake) {
   EXPECT_EQ(render(Kind::kProtocol, {0, "", "h2"}, {}), start + "protocol, Protocol:h2\n");
 }
 
+TEST(TextFormatTest, MarksWhereEventsWereDroppedByTheRateLimit) {
+  TextFormat format({});
+  std::string out;
+  format.Append(RateLimitEvent{10, 3, 1'000'000'000}, out);
+  EXPECT_EQ(out,
+            "PID:0, Comm:-, Src:unknown, Dest:unknown, Time:1970-01-01T00:00:01.000000Z, UUID:-, "
+            "Name:RateLimited, Type:0, Length:0, Dropped:3, Limit:10\n");
+}
+
 TEST(TextFormatTest, WritesNothingForExchangesAndConnections) {
   TextFormat format({});
   std::string out;
   const ConnDataEvent event;
-  format.Append(ConnectionEvent{event}, out);
-  format.Append(ExchangeEvent{Connection(), "GET", "/", "", 200, 0, 0, 0, 0, 0}, out);
+  const ConnectionInfo connection = Connection();
+  format.Append(ConnectionEvent{connection, "", event}, out);
+  format.Append(ExchangeEvent{connection, "", "GET", "/", "", 200, 0, 0, 0, 0, 0}, out);
   format.Append(LibraryEvent{"/lib", ""}, out);
   EXPECT_EQ(out, "");
 }

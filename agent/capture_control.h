@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "agent/agent_status.h"
+#include "agent/capture_options.h"
+#include "agent/controller.h"
+#include "agent/live_settings.h"
+#include "agent/probe_session.h"
+#include "agent/request_signals.h"
+#include "agent/shared_stats.h"
+#include "agent/stop_signal.h"
+
+namespace tlscope {
+
+/// What gethostname(2) tells; empty when it fails.
+std::string HostName();
+
+/// What a capture does when it is commanded, and what it says when it is asked. Any thread may
+/// execute commands once the capture runs.
+class CaptureControl {
+ public:
+  /// Who wants to hear of what was done, called by the thread that did it. May be empty.
+  struct Observers {
+    std::function<void()> on_paused;
+    std::function<void(std::uint64_t skipped_bytes)> on_resumed;
+    std::function<void(const SettingChange&)> on_change;
+    /// How far the agent is, for whoever asks.
+    std::function<Stage()> stage;
+  };
+
+  /// `probes` and `stop` are borrowed and outlive this object. `started_ktime_ns`: CLOCK_MONOTONIC.
+  CaptureControl(const CaptureOptions& options, ProbeSession& probes, const StopSignal& stop,
+                 std::uint64_t started_ktime_ns, Observers observers = {});
+
+  /// How the outputs do. Before the first command.
+  void SetSinks(std::function<std::vector<SinkSnapshot>()> sinks) { sinks_ = std::move(sinks); }
+
+  LiveSettings& settings() { return settings_; }
+  SharedStats& shared() { return shared_; }
+  Controller& controller() { return controller_; }
+
+  /// Without clients, of which the owner of the socket knows.
+  StatusSnapshot Snapshot() const;
+
+  /// What the signals ask for; what comes of it goes to standard error.
+  RequestSignals::Handlers signal_handlers();
+
+ private:
+  ControllerHooks Hooks();
+  Result<std::vector<SettingChange>> Reload();
+
+  const CaptureOptions options_;
+  ProbeSession& probes_;
+  const StopSignal& stop_;
+  const std::uint64_t started_ktime_ns_;
+  const Observers observers_;
+  LiveSettings settings_;
+  SharedStats shared_;
+  std::function<std::vector<SinkSnapshot>()> sinks_;
+  Controller controller_;  // calls back into all of the above
+};
+
+}  // namespace tlscope

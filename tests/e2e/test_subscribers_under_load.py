@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many subscribers, of whom some do not read and some send nonsense, harm nobody else."""
+
+import contextlib
+import pathlib
+
+import pytest
+
+import raw_client
+from ipc import EXCHANGE_TOPIC, REQUEST_TOPIC, RESPONSE_TOPIC
+from programs_under_trace import PYTHON, programs_directory, working_program
+from raw_client import RawClient, Tally
+from tlscope import DONE
+
+SUBSCRIBERS = 50
+# Every one of so many stops reading.
+STALLED_OF = 5
+CONNECTIONS = 200
+# A message says its number up to 8000 times, about 50 MiB in all: the bus's ring of 16 MiB is
+# written over several times, so that whoever does not read loses something.
+ROUNDS = 2
+# At one end; both are captured, and of a request and its response an exchange is made.
+MESSAGES = 2 * CONNECTIONS * ROUNDS
+EVENTS = 3 * MESSAGES
+# All that is said fits, should the agent get no time while it is said.
+RING_MIB = "128"
+# Of the agent: the kernel's ring (128 MiB, which it maps twice), the bus's ring (16 MiB), 1 MiB
+# that may wait for each subscriber and one event beside (processor/ipc/limits.h), and 128 MiB for
+# the connections' workers, what waits to be printed and the program itself. A queue for each of
+# those who do not read would take 50 MiB.
+MEMORY_BOUND_KIB = (2 * 128 + 16 + 2 * SUBSCRIBERS + 128) << 10
+TOPICS = (REQUEST_TOPIC, RESPONSE_TOPIC, EXCHANGE_TOPIC)
+
+
+@pytest.fixture(scope="session", name="protocol")
+def _protocol(session_directory):
+    return raw_client.Protocol(session_directory)
+
+
+def memory_kib(pid):
+    """The most memory a process has had resident."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0])
+
+
+@contextlib.contextmanager
+def load(credentials):
+    """A program and its children, to be captured; what makes them speak, and their report."""
+    program = str(programs_directory() / "busy_pair.py")
+    files = (str(credentials.certificate), str(credentials.key))
+    with working_program(PYTHON, program, *files, str(CONNECTIONS), str(ROUNDS)) as (process, work):
+        yield process, work
+
+
+def wait_until_all_is_printed(agent):
+    """So that the load is over."""
+    agent.wait_for(lambda messages: len(messages) >= 2 * MESSAGES, f"{2 * MESSAGES} messages")
+
+
+def published(endpoint):
+    """How many events of TOPICS the agent says there were."""
+    samples = endpoint.samples()
+    name = "tlscope_bus_events_published_total"
+    return sum(samples[f'{name}{{topic="{topic}"}}'] for topic in TOPICS)
+
+
+def test_who_reads_in_time_misses_nothing(site, nginx, https_client, protocol):
+    requests = 200
+    with contextlib.ExitStack() as stack:
+        agent = stack.enter_context(site.capture("--pid", https_client.pid))
+        clients = [
+            stack.enter_context(RawClient(site.socket(), protocol)) for _ in range(SUBSCRIBERS)
+        ]
+        for client in clients:
+            client.subscribe(*TOPICS)
+        tallies = [Tally(client) for client in clients]
+        https_client.connect(nginx.port)
+        for _ in range(requests):
+            https_client.request("GET", "/connection")
+        assert [tally.wait_for(3 * requests) for tally in tallies] == [0] * SUBSCRIBERS
+        outcome = agent.stop()
+    assert outcome.status == DONE
+    assert outcome.summary.messages == 2 * requests
+    assert outcome.summary.lost_bytes == missed_told_by(outcome.stderr) == 0
+
+
+def test_who_does_not_read_harms_nobody(site, endpoint, credentials, protocol):
+    with load(credentials) as (process, work), contextlib.ExitStack() as stack:
+        options = ("--pid", process.pid, "--ring-mib", RING_MIB, "--metrics", endpoint.address)
+        agent = stack.enter_context(site.capture(*options))
+        clients = [
+            stack.enter_context(RawClient(site.socket(), protocol)) for _ in range(SUBSCRIBERS)
+        ]
+        for client in clients:
+            client.subscribe(*TOPICS)
+        stalled = clients[::STALLED_OF]
+        tallies = [Tally(client) for client in clients if client not in stalled]
+        assert site.status()["subscriptions"] == SUBSCRIBERS
+        work()
+        wait_until_all_is_printed(agent)
+        missed = [tally.wait_for(EVENTS) for tally in tallies]
+        memory = memory_kib(agent.pid)
+        # These read at last, and are told what they missed.
+        missed_by_stalled = [Tally(client).wait_for(EVENTS) for client in stalled]
+        assert published(endpoint) == EVENTS
+        outcome = agent.stop()
+    assert outcome.status == DONE
+    assert outcome.summary.lost_bytes == 0
+    assert outcome.summary.dropped == 0
+    assert outcome.summary.messages == 2 * MESSAGES
+    assert min(missed_by_stalled) > 0
+    assert missed_told_by(outcome.stderr) == sum(missed) + sum(missed_by_stalled)
+    assert memory < MEMORY_BOUND_KIB
+
+
+def missed_told_by(diagnostics):
+    """How many events the agent says that subscribers missed."""
+    line = next(line for line in diagnostics.splitlines() if "missed by subscribers" in line)
+    return int(line.split(", ")[1].split()[0])
+
+
+def test_nonsense_ends_only_who_sends_it(site, nginx, https_client, protocol):
+    requests = 20
+    with site.capture("--pid", str(https_client.pid)) as agent, contextlib.ExitStack() as stack:
+        reader = stack.enter_context(RawClient(site.socket(), protocol))
+        reader.subscribe(REQUEST_TOPIC)
+        tally = Tally(reader)
+        https_client.connect(nginx.port)
+
+        half = stack.enter_context(RawClient(site.socket(), protocol))
+        half.send(raw_client.varint(100) + b"half of it")
+        too_long = raw_client.varint((64 << 10) + 1) + bytes((64 << 10) + 1)
+        http = b"GET / HTTP/1.1\r\nHost: agent\r\n" + b"X-Filler: longer than G says\r\n" * 4
+        for nonsense in (http, b"\xff" * 4096, b"\x05\xff\xff\xff\xff\xff", too_long):
+            https_client.request("GET", "/connection")
+            with RawClient(site.socket(), protocol) as client:
+                assert client.receive().WhichOneof("body") == "welcome"
+                client.send(nonsense)
+                answer = client.receive()
+                assert answer.error.code == protocol.Error.INVALID
+                assert client.receive() is None
+        for _ in range(200):
+            with RawClient(site.socket(), protocol):
+                pass
+        for _ in range(requests - 4):
+            https_client.request("GET", "/connection")
+        status = site.status()
+        assert (status["stage"], status["subscriptions"]) == ("capturing", 1)
+        assert tally.wait_for(requests) == 0
+        outcome = agent.stop()
+    assert outcome.status == DONE
+    assert outcome.summary.lost_bytes == 0
