@@ -22,8 +22,8 @@ void AddSink(const SinkSnapshot& sink, v1::AgentStatus& status) {
                           stats.dropped_closed_blocks);
   told.set_dropped_bytes(stats.dropped_full_bytes + stats.dropped_failed_bytes +
                          stats.dropped_closed_bytes);
-  told.set_queued_blocks(sink.queued_blocks);
-  told.set_queued_bytes(sink.queued_bytes);
+  told.set_queued_blocks(stats.queued_blocks);
+  told.set_queued_bytes(stats.queued_bytes);
 }
 
 }  // namespace
@@ -79,8 +79,8 @@ v1::AgentStatus MakeStatus(const StatusSnapshot& snapshot) {
     told.set_bytes(loss.bytes);
   }
   for (const SinkSnapshot& sink : snapshot.sinks) AddSink(sink, status);
-  status.set_clients(snapshot.clients);
-  status.set_subscriptions(snapshot.subscriptions);
+  status.set_clients(snapshot.clients.clients);
+  status.set_subscriptions(snapshot.clients.subscriptions);
   for (const auto& [key, value] : snapshot.settings) {
     v1::Setting& told = *status.add_settings();
     told.set_key(key);

@@ -32,8 +32,6 @@ std::vector<Loss> LossesOf(const KernelCounters& kernel, const ProcessorStats& p
 struct SinkSnapshot {
   std::string name;
   SinkStats stats;
-  std::uint64_t queued_blocks = 0;  ///< waiting to be written
-  std::uint64_t queued_bytes = 0;
 };
 
 /// All that a report on the agent is made of. Each part may be taken by any thread.
@@ -51,8 +49,7 @@ struct StatusSnapshot {
   TrafficRates rates;
   std::uint64_t rate_limited_events = 0;
   std::vector<SinkSnapshot> sinks;
-  std::uint32_t clients = 0;
-  std::uint32_t subscriptions = 0;
+  ClientCounts clients;
   std::vector<std::pair<std::string, std::string>> settings;
 };
 

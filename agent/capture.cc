@@ -29,6 +29,7 @@
 #include "agent/stop_signal.h"
 #include "agent/summary.h"
 #include "agent/warning.h"
+#include "processor/clock.h"
 #include "processor/event_bus.h"
 #include "processor/event_log.h"
 #include "processor/heap.h"
@@ -80,8 +81,7 @@ Result<ProbeOptions> ProbeOptionsOf(const CaptureOptions& options) {
 
 PipelineHooks PipelineHooksOf(CaptureControl& control, EventBus& bus, const StopSignal& stop) {
   return {[&control] { return control.settings().body_limit_bytes(); },
-          [&control, &bus](const ProcessorStats& stats, std::uint64_t ktime_ns) {
-            bus.SetMaxEventsPerSecond(control.settings().max_events_per_second());
+          [&control](const ProcessorStats& stats, std::uint64_t ktime_ns) {
             control.shared().PublishProcessor(stats, ktime_ns);
           },
           [&bus, &stop](int error, bool over) {
@@ -89,22 +89,6 @@ PipelineHooks PipelineHooksOf(CaptureControl& control, EventBus& bus, const Stop
             Warn(bus, "cannot write to standard output: " + std::generic_category().message(error) +
                           "; messages are dropped until it works again");
           }};
-}
-
-CaptureControl::Observers ObserversOf(EventBus& bus) {
-  return {[&bus] {
-            bus.SetStage(Stage::kPaused);
-            bus.Publish(Topic::kAgentLifecycle, CapturePausedEvent{});
-          },
-          [&bus](std::uint64_t skipped_bytes) {
-            bus.SetStage(Stage::kCapturing);
-            bus.Publish(Topic::kAgentLifecycle, CaptureResumedEvent{skipped_bytes});
-          },
-          [&bus](const SettingChange& change) {
-            bus.Publish(Topic::kAgentConfig,
-                        ConfigChangedEvent{change.key, change.old_value, change.new_value});
-          },
-          [&bus] { return bus.stage(); }};
 }
 
 Result<std::unique_ptr<EventLog>> OpenEventLog(const CaptureOptions& options, EventBus& bus) {
@@ -151,7 +135,7 @@ class Capture {
         bus_({.realtime_offset_ns = RealtimeOffsetNs(),
               .tags = options.tags,
               .max_events_per_second = options.max_events_per_second}),
-        control_(options, *probes_, stop_, started_ktime_ns_, ObserversOf(bus_)),
+        control_(options, *probes_, stop_, bus_, started_ktime_ns_),
         libraries_(*probes_, bus_) {}
 
   Result<void> Open();
@@ -162,7 +146,7 @@ class Capture {
   void PublishEnd(const KernelCounters& counters);
   std::vector<SinkSnapshot> Sinks() const;
   void Watch();
-  Result<KernelCounters> End();
+  Result<KernelCounters> End(bool began);
   void Summarise(const KernelCounters& counters) const;
 
   const CaptureOptions& options_;
@@ -211,7 +195,7 @@ Result<void> Capture::Run() {
     const std::string reason = attached.error().Describe();
     bus_.Publish(Topic::kAgentLifecycle, CaptureCancelledEvent{reason});
   }
-  const auto counters = End();
+  const auto counters = End(attached.has_value());
   // Of what never began there is nothing to sum up.
   if (!attached) return attached;
   if (!counters) return tl::make_unexpected(counters.error());
@@ -248,12 +232,12 @@ void Capture::Watch() {
 }
 
 /// From the last event in the kernel to the end of every output.
-Result<KernelCounters> Capture::End() {
+Result<KernelCounters> Capture::End(bool began) {
   bus_.SetStage(Stage::kDraining);
   probes_->Detach();
   pipeline_->Drain();
   auto counters = probes_->ReadCounters();
-  if (counters) PublishEnd(*counters);
+  if (began && counters) PublishEnd(*counters);
   bus_.SetStage(Stage::kEnded);
   pipeline_->Close();
   control_thread_->Close();
@@ -268,7 +252,6 @@ void Capture::Summarise(const KernelCounters& counters) const {
 }
 
 void Capture::PublishEnd(const KernelCounters& counters) {
-  if (libraries_.attached() == 0 && !options_.wait_for_library) return;
   const ProcessorStats& stats = pipeline_->processor_stats();
   const std::uint64_t seen = counters[TLSCOPE_COUNT_SEEN].bytes;
   bus_.Publish(Topic::kAgentLifecycle,

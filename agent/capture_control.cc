@@ -5,22 +5,15 @@
 #include <unistd.h>
 
 #include <array>
-#include <ctime>
 #include <sstream>
 #include <string>
 #include <utility>
 
 #include "agent/capture_command_line.h"
+#include "processor/clock.h"
 
 namespace tlscope {
 namespace {
-
-std::uint64_t NowNs() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-         static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 // Whoever asked by a signal wants the answer however quiet the agent is.
 void Answer(const Result<v1::Reply>& reply) {
@@ -40,15 +33,21 @@ std::string HostName() {
 }
 
 CaptureControl::CaptureControl(const CaptureOptions& options, ProbeSession& probes,
-                               const StopSignal& stop, std::uint64_t started_ktime_ns,
-                               Observers observers)
+                               const StopSignal& stop, EventBus& bus,
+                               std::uint64_t started_ktime_ns)
     : options_(options),
       probes_(probes),
       stop_(stop),
+      bus_(bus),
       started_ktime_ns_(started_ktime_ns),
-      observers_(std::move(observers)),
-      settings_(options, observers_.on_change),
+      settings_(options, [this](const SettingChange& change) { OnChange(change); }),
       controller_(Hooks()) {}
+
+void CaptureControl::OnChange(const SettingChange& change) {
+  bus_.SetMaxEventsPerSecond(settings_.max_events_per_second());
+  bus_.Publish(Topic::kAgentConfig,
+               ConfigChangedEvent{change.key, change.old_value, change.new_value});
+}
 
 StatusSnapshot CaptureControl::Snapshot() const {
   StatusSnapshot snapshot;
@@ -56,13 +55,15 @@ StatusSnapshot CaptureControl::Snapshot() const {
   snapshot.instance = options_.instance;
   snapshot.host = HostName();
   snapshot.pid = static_cast<std::uint32_t>(getpid());
-  snapshot.uptime_ns = NowNs() - started_ktime_ns_;
-  if (observers_.stage) snapshot.stage = observers_.stage();
+  snapshot.uptime_ns = MonotonicNs() - started_ktime_ns_;
+  snapshot.stage = bus_.stage();
   snapshot.libraries = shared_.libraries();
   snapshot.processes = shared_.processes();
   snapshot.kernel = probes_.ReadCounters().value_or(KernelCounters{});
   snapshot.processor = shared_.processor();
   snapshot.rates = shared_.rates();
+  snapshot.rate_limited_events = bus_.rate_limited();
+  snapshot.clients = shared_.clients();
   if (sinks_) snapshot.sinks = sinks_();
   snapshot.settings = settings_.All();
   return snapshot;
@@ -90,11 +91,13 @@ ControllerHooks CaptureControl::Hooks() {
   };
   hooks.pause = [this] {
     probes_.SetPaused(true);
-    if (observers_.on_paused) observers_.on_paused();
+    bus_.SetStage(Stage::kPaused);
+    bus_.Publish(Topic::kAgentLifecycle, CapturePausedEvent{});
   };
   hooks.resume = [this](std::uint64_t skipped_bytes) {
     probes_.SetPaused(false);
-    if (observers_.on_resumed) observers_.on_resumed(skipped_bytes);
+    bus_.SetStage(Stage::kCapturing);
+    bus_.Publish(Topic::kAgentLifecycle, CaptureResumedEvent{skipped_bytes});
   };
   hooks.stop = [this] { stop_.Raise(StopReason::kCommand); };
   hooks.reload = [this] { return Reload(); };

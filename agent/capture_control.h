@@ -14,6 +14,7 @@
 #include "agent/request_signals.h"
 #include "agent/shared_stats.h"
 #include "agent/stop_signal.h"
+#include "processor/event_bus.h"
 
 namespace tlscope {
 
@@ -24,18 +25,9 @@ std::string HostName();
 /// execute commands once the capture runs.
 class CaptureControl {
  public:
-  /// Who wants to hear of what was done, called by the thread that did it. May be empty.
-  struct Observers {
-    std::function<void()> on_paused;
-    std::function<void(std::uint64_t skipped_bytes)> on_resumed;
-    std::function<void(const SettingChange&)> on_change;
-    /// How far the agent is, for whoever asks.
-    std::function<Stage()> stage;
-  };
-
-  /// `probes` and `stop` are borrowed and outlive this object. `started_ktime_ns`: CLOCK_MONOTONIC.
+  /// Everything is borrowed and outlives this object. `started_ktime_ns`: CLOCK_MONOTONIC.
   CaptureControl(const CaptureOptions& options, ProbeSession& probes, const StopSignal& stop,
-                 std::uint64_t started_ktime_ns, Observers observers = {});
+                 EventBus& bus, std::uint64_t started_ktime_ns);
 
   /// How the outputs do. Before the first command.
   void SetSinks(std::function<std::vector<SinkSnapshot>()> sinks) { sinks_ = std::move(sinks); }
@@ -44,7 +36,6 @@ class CaptureControl {
   SharedStats& shared() { return shared_; }
   Controller& controller() { return controller_; }
 
-  /// Without clients, of which the owner of the socket knows.
   StatusSnapshot Snapshot() const;
 
   /// What the signals ask for; what comes of it goes to standard error.
@@ -52,13 +43,14 @@ class CaptureControl {
 
  private:
   ControllerHooks Hooks();
+  void OnChange(const SettingChange& change);
   Result<std::vector<SettingChange>> Reload();
 
   const CaptureOptions options_;
   ProbeSession& probes_;
   const StopSignal& stop_;
+  EventBus& bus_;
   const std::uint64_t started_ktime_ns_;
-  const Observers observers_;
   LiveSettings settings_;
   SharedStats shared_;
   std::function<std::vector<SinkSnapshot>()> sinks_;

@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -12,15 +11,12 @@
 #include "agent/option_checks.h"
 #include "agent/subscribe.h"
 #include "agent/time_argument.h"
+#include "processor/clock.h"
 #include "processor/event_bus.h"
 #include "processor/formats/event_kind.h"
 
 namespace tlscope {
 namespace {
-
-std::int64_t UnixNow() {
-  return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 /// Takes each value that was given to `take`, whose answer is what is wrong with it.
 CLI::Option* AddTaken(CLI::App& command, const std::string& flags,
@@ -43,7 +39,7 @@ CLI::Option* AddTaken(CLI::App& command, const std::string& flags,
 void AddTime(CLI::App& command, const std::string& flags, std::function<void(std::int64_t)> set,
              const std::string& help) {
   const auto take = [set = std::move(set)](const std::string& value) -> std::string {
-    const auto time = ParseTime(value, UnixNow());
+    const auto time = ParseTime(value, UnixNs());
     if (!time) {
       return "'" + value +
              "' is no time; write 2026-11-21T08:54:12Z, @1795251252 (seconds since 1970) or -5m";

@@ -27,7 +27,8 @@ using std::chrono::seconds;
 // For clients to read what was published last.
 constexpr milliseconds kPatience{1000};
 
-// How soon another interval between heartbeats is noticed.
+// How soon another interval between heartbeats is noticed, and how old the numbers of clients are
+// that others may tell.
 constexpr seconds kTick{1};
 
 }  // namespace
@@ -62,7 +63,7 @@ class ControlThread::Impl {
     auto opened = HttpEndpoint::Open(io_, options.metrics, std::move(handlers));
     if (!opened) return tl::make_unexpected(opened.error());
     endpoint_ = std::move(*opened);
-    spdlog::info("metrics are on port {} of {}", endpoint_->port(), options.metrics);
+    spdlog::info("metrics are at http://{}/metrics", options.metrics);
     return {};
   }
 
@@ -83,13 +84,14 @@ class ControlThread::Impl {
 
  private:
   Result<v1::Reply> Execute(const v1::Command& command) {
-    auto reply = control_.controller().Execute(command);
-    if (reply && reply->has_status()) {
-      const BrokerStats stats = broker_->stats();
-      reply->mutable_status()->set_clients(stats.clients);
-      reply->mutable_status()->set_subscriptions(stats.subscriptions);
-    }
-    return reply;
+    PublishClients();
+    return control_.controller().Execute(command);
+  }
+
+  void PublishClients() {
+    if (!broker_) return;
+    const BrokerStats stats = broker_->stats();
+    control_.shared().PublishClients({stats.clients, stats.subscriptions});
   }
 
   AgentCounters Counters() const {
@@ -98,6 +100,7 @@ class ControlThread::Impl {
   }
 
   void OnTick() {
+    PublishClients();
     const auto interval = control_.settings().heartbeat();
     const auto now = std::chrono::steady_clock::now();
     if (interval && now >= last_beat_ + *interval) {

@@ -13,7 +13,7 @@
 #include "agent/mapping_watcher.h"
 #include "agent/privileges.h"
 #include "agent/process_maps.h"
-#include "agent/unique_fd.h"
+#include "processor/unique_fd.h"
 
 namespace tlscope {
 namespace {

@@ -11,7 +11,7 @@
 #include "agent/file_key.h"
 #include "agent/probe_session.h"
 #include "agent/process_maps.h"
-#include "agent/unique_fd.h"
+#include "processor/unique_fd.h"
 
 namespace tlscope {
 

@@ -11,8 +11,8 @@
 #include <optional>
 
 #include "agent/elf_file.h"
-#include "agent/unique_fd.h"
 #include "agent/xz.h"
+#include "processor/unique_fd.h"
 
 namespace tlscope {
 namespace {

@@ -32,6 +32,8 @@ void EventPrinter::Append(const v1::BusEvent& event, std::string& out) {
 void EventPrinter::AppendMissed(std::uint64_t events, std::string& out) const {
   const std::string number = std::to_string(events);
   if (output_ == EventOutput::kText) out += "Name:EventsMissed, Events:" + number + '\n';
+  // The columns of LineFormat.
+  if (output_ == EventOutput::kLine) out += "- - - - MISSED - - " + number + " -\n";
   if (output_ == EventOutput::kJson) out += R"({"events_missed":)" + number + "}\n";
 }
 

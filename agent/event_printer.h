@@ -27,8 +27,7 @@ class EventPrinter {
   /// Appends nothing for an event that the output does not show.
   void Append(const v1::BusEvent& event, std::string& out);
 
-  /// Where events are missing because they were not read in time. Nothing in the `line` output,
-  /// whose columns have no room for it.
+  /// Where events are missing because they were not read in time.
   void AppendMissed(std::uint64_t events, std::string& out) const;
 
  private:

@@ -12,8 +12,8 @@
 #include "agent/probe_session.h"
 #include "agent/process_maps.h"
 #include "agent/process_roster.h"
-#include "agent/unique_fd.h"
 #include "processor/event_bus.h"
+#include "processor/unique_fd.h"
 
 namespace tlscope {
 

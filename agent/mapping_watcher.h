@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "agent/process_maps.h"
-#include "agent/unique_fd.h"
 #include "processor/result.h"
+#include "processor/unique_fd.h"
 
 namespace tlscope {
 

@@ -6,24 +6,18 @@
 #include <bit>
 #include <cstddef>
 #include <cstdlib>
-#include <ctime>
 #include <span>
 #include <utility>
 
+#include "agent/color.h"
 #include "agent/live_settings.h"
+#include "processor/clock.h"
 #include "processor/formats/line_format.h"
 #include "processor/formats/protoset.h"
 #include "processor/formats/text_format.h"
 
 namespace tlscope {
 namespace {
-
-std::uint64_t ClockNs(clockid_t clock) {
-  timespec now{};
-  clock_gettime(clock, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-         static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 // The option that says what is kept of a body.
 const char* BodyLimitName(const CaptureOptions& options) {
@@ -32,9 +26,7 @@ const char* BodyLimitName(const CaptureOptions& options) {
 }
 
 bool UseColor(ColorMode mode, bool terminal) {
-  if (mode != ColorMode::kAuto) return mode == ColorMode::kAlways;
-  const char* no_color = std::getenv("NO_COLOR");  // no-color.org  NOLINT(concurrency-mt-unsafe)
-  return terminal && (no_color == nullptr || *no_color == '\0');
+  return mode == ColorMode::kAuto ? WantsColor(terminal) : mode == ColorMode::kAlways;
 }
 
 Result<std::shared_ptr<Protoset>> OpenProtoset(const CaptureOptions& options) {
@@ -75,16 +67,6 @@ FdSinkOptions StdoutOptions(const PipelineHooks& hooks) {
 }
 
 }  // namespace
-
-std::uint64_t MonotonicNs() { return ClockNs(CLOCK_MONOTONIC); }
-
-std::int64_t RealtimeOffsetNs() {
-  // Once: two measurements differ by what passes between the two clocks, and so would the times
-  // that outputs tell of one event.
-  static const std::int64_t offset_ns = static_cast<std::int64_t>(ClockNs(CLOCK_REALTIME)) -
-                                        static_cast<std::int64_t>(ClockNs(CLOCK_MONOTONIC));
-  return offset_ns;
-}
 
 std::uint64_t RingBytes(const CaptureOptions& options) {
   return std::bit_ceil(std::uint64_t{options.ring_mib} << 20);

@@ -18,12 +18,6 @@
 
 namespace tlscope {
 
-/// CLOCK_MONOTONIC, in nanoseconds.
-std::uint64_t MonotonicNs();
-
-/// CLOCK_REALTIME minus CLOCK_MONOTONIC, in nanoseconds, as it was when this was first called.
-std::int64_t RealtimeOffsetNs();
-
 /// Bytes of the kernel's ring.
 std::uint64_t RingBytes(const CaptureOptions& options);
 

@@ -11,7 +11,7 @@
 #include <fstream>
 #include <system_error>
 
-#include "agent/unique_fd.h"
+#include "processor/unique_fd.h"
 
 namespace tlscope {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <functional>
 
-#include "agent/unique_fd.h"
 #include "processor/result.h"
+#include "processor/unique_fd.h"
 
 namespace tlscope {
 

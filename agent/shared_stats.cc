@@ -34,6 +34,16 @@ void SharedStats::PublishAttached(std::vector<std::string> libraries,
   processes_ = std::move(processes);
 }
 
+void SharedStats::PublishClients(const ClientCounts& clients) {
+  const std::lock_guard lock(attached_mutex_);
+  clients_ = clients;
+}
+
+ClientCounts SharedStats::clients() const {
+  const std::lock_guard lock(attached_mutex_);
+  return clients_;
+}
+
 ProcessorStats SharedStats::processor() const {
   const std::lock_guard lock(processor_mutex_);
   return processor_;

@@ -21,6 +21,11 @@ struct TrafficRates {
   double bytes_per_second = 0;  ///< of plaintext
 };
 
+struct ClientCounts {
+  std::uint32_t clients = 0;
+  std::uint32_t subscriptions = 0;
+};
+
 /// Copies of what the agent's threads know, for any thread that is asked how the agent is.
 class SharedStats {
  public:
@@ -33,6 +38,10 @@ class SharedStats {
 
   void PublishAttached(std::vector<std::string> libraries, std::vector<SeenProcess> processes);
 
+  /// Those of the agent's socket.
+  void PublishClients(const ClientCounts& clients);
+
+  ClientCounts clients() const;
   ProcessorStats processor() const;
   TrafficRates rates() const;
   std::vector<std::string> libraries() const;
@@ -54,6 +63,7 @@ class SharedStats {
   mutable std::mutex attached_mutex_;
   std::vector<std::string> libraries_;
   std::vector<SeenProcess> processes_;
+  ClientCounts clients_;
 };
 
 }  // namespace tlscope

@@ -6,8 +6,8 @@
 #include <memory>
 #include <string_view>
 
-#include "agent/unique_fd.h"
 #include "processor/result.h"
+#include "processor/unique_fd.h"
 
 namespace tlscope {
 

@@ -7,15 +7,16 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <optional>
 #include <random>
 #include <string>
 #include <utility>
 
 #include "agent/backoff.h"
+#include "agent/color.h"
 #include "agent/stdout_writer.h"
 #include "agent/stop_signal.h"
+#include "processor/clock.h"
 #include "processor/event_bus.h"
 #include "processor/ipc/client.h"
 
@@ -31,16 +32,6 @@ constexpr std::size_t kWriteBytes = std::size_t{64} << 10;
 
 // Losses are told of at once, but not again and again.
 constexpr std::chrono::seconds kBetweenWarnings{1};
-
-std::int64_t UnixNow() {
-  return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-bool WantsColor(bool terminal) {
-  const char* const no_color =
-      std::getenv("NO_COLOR");  // no-color.org  NOLINT(concurrency-mt-unsafe)
-  return terminal && (no_color == nullptr || *no_color == '\0');
-}
 
 /// Says on standard error how many events were missed.
 class MissedEvents {
@@ -187,7 +178,7 @@ Result<Subscriber::State> Subscriber::Flush() {
 
 /// Nothing when a signal came first.
 Result<std::optional<IpcClient>> Subscriber::ConnectAgain() {
-  since_unix_ns_ = UnixNow();
+  since_unix_ns_ = UnixNs();
   spdlog::warn("the agent '{}' has gone; waiting until it is back", command_.instance.name);
   for (;;) {
     pollfd stopped{stop_.signal_fd(), POLLIN, 0};

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "agent/bpf_handles.h"
-#include "agent/unique_fd.h"
 #include "processor/result.h"
+#include "processor/unique_fd.h"
 
 struct bpf_program;
 

@@ -11,9 +11,6 @@
 namespace tlscope {
 namespace {
 
-constexpr std::array kStages = {Stage::kStarting, Stage::kAttaching, Stage::kCapturing,
-                                Stage::kPaused,   Stage::kDraining,  Stage::kEnded};
-
 std::uint16_t To16(std::uint32_t value) {
   return value <= std::numeric_limits<std::uint16_t>::max() ? static_cast<std::uint16_t>(value)
                                                             : std::uint16_t{0};
@@ -33,12 +30,8 @@ DataType Direction(v1::DataType direction) {
   return direction == v1::WRITE ? DataType::kWrite : DataType::kRead;
 }
 
-Stage StageNamed(std::string_view name) {
-  for (const Stage stage : kStages) {
-    if (StageName(stage) == name) return stage;
-  }
-  return Stage::kCapturing;
-}
+/// Of a newer agent there may be others.
+Stage ToStage(std::string_view name) { return StageNamed(name).value_or(Stage::kCapturing); }
 
 AddressFamily ReadEndpoint(const v1::Endpoint& from, Endpoint& to) {
   to = {};
@@ -54,7 +47,7 @@ AddressFamily ReadEndpoint(const v1::Endpoint& from, Endpoint& to) {
 const BusPayload* BusEventReader::Read(const v1::BusEvent& event) {
   ReadConnection(event.connection());
   const v1::Correlation& tree = event.correlation();
-  connection_.correlation = Correlation::Root(tree.root_id(), StageNamed(tree.stage()));
+  connection_.correlation = Correlation::Root(tree.root_id(), ToStage(tree.stage()));
   payload_.reset();
   const bool read = ReadOfConnection(event) || ReadOfHandshake(event) || ReadOfAgent(event) ||
                     ReadOfHealth(event);
@@ -224,8 +217,8 @@ bool BusEventReader::ReadOfAgent(const v1::BusEvent& event) {
       return true;
     }
     case v1::BusEvent::kStageChanged:
-      payload_.emplace(StageEvent{StageNamed(event.stage_changed().stage()),
-                                  StageNamed(event.stage_changed().previous())});
+      payload_.emplace(StageEvent{ToStage(event.stage_changed().stage()),
+                                  ToStage(event.stage_changed().previous())});
       return true;
     default:
       return false;
@@ -266,8 +259,8 @@ bool BusEventReader::ReadOfHealth(const v1::BusEvent& event) {
     }
     case v1::BusEvent::kHeartbeat: {
       const v1::Heartbeat& from = event.heartbeat();
-      payload_.emplace(HeartbeatEvent{from.beat(), from.uptime_ns(), from.interval_ms(),
-                                      StageNamed(from.stage())});
+      payload_.emplace(
+          HeartbeatEvent{from.beat(), from.uptime_ns(), from.interval_ms(), ToStage(from.stage())});
       return true;
     }
     default:

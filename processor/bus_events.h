@@ -52,7 +52,11 @@ struct HandshakeFacts {
   std::string protocol;       ///< that both agreed to (ALPN): any bytes
 
   /// What `newer` knows is so.
-  void Add(const HandshakeFacts& newer);
+  void Add(const HandshakeFacts& newer) {
+    if (newer.version != 0) version = newer.version;
+    if (!newer.server_name.empty()) server_name = newer.server_name;
+    if (!newer.protocol.empty()) protocol = newer.protocol;
+  }
 };
 
 /// The connection a message belongs to, as its worker knows it.

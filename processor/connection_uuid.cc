@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/connection_uuid.h"
 
+#include "processor/formats/decimal.h"
 #include "processor/formats/endpoint_text.h"
 #include "processor/formats/printable.h"
 
 namespace tlscope {
-namespace {
-
-void AppendHex64(std::uint64_t value, std::string& out) {
-  for (int shift = 60; shift >= 0; shift -= 4)
-    out.push_back("0123456789abcdef"[value >> shift & 15]);
-}
-
-}  // namespace
-
 std::string PrintableComm(std::string_view comm) {
   std::string text;
   AppendFieldValue(comm, text);
@@ -38,7 +30,7 @@ ConnectionUuid::ConnectionUuid(const ConnectionInfo& connection, const HashKey& 
     text_.push_back('_');
     AppendTuple(connection.tuple, text_);
     text_.push_back('_');
-    AppendHex64(KeyedHash(socket_key, socket.address, socket.generation), text_);
+    AppendHexId(KeyedHash(socket_key, socket.address, socket.generation), text_);
   }
   text_.shrink_to_fit();
 }

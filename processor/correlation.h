@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace tlscope {
@@ -25,6 +27,17 @@ constexpr std::string_view StageName(Stage stage) {
       return "ended";
   }
   return "";
+}
+
+inline constexpr std::array kStages = {Stage::kStarting, Stage::kAttaching, Stage::kCapturing,
+                                       Stage::kPaused,   Stage::kDraining,  Stage::kEnded};
+
+/// Nothing when no stage has that name.
+constexpr std::optional<Stage> StageNamed(std::string_view name) {
+  for (const Stage stage : kStages) {
+    if (StageName(stage) == name) return stage;
+  }
+  return std::nullopt;
 }
 
 /// Says which events belong together: a tree. Ids are random enough never to meet; 0 is none.

@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
 #include <random>
 #include <stdexcept>
 #include <system_error>
 
 #include "processor/bus_codec.h"
+#include "processor/clock.h"
 
 namespace tlscope {
 namespace {
@@ -31,25 +31,12 @@ constexpr TopicSet LimitedTopics() {
   return topics & ~Only(Topic::kTlsLost);
 }
 
-std::uint64_t MonotonicNs() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * kSecondNs +
-         static_cast<std::uint64_t>(now.tv_nsec);
-}
-
 std::uint64_t RandomId() {
   std::random_device random;
   return std::uint64_t{random()} << 32 | random();
 }
 
 }  // namespace
-
-void HandshakeFacts::Add(const HandshakeFacts& newer) {
-  if (newer.version != 0) version = newer.version;
-  if (!newer.server_name.empty()) server_name = newer.server_name;
-  if (!newer.protocol.empty()) protocol = newer.protocol;
-}
 
 EventBus::EventBus(EventBusOptions options)
     : options_(std::move(options)),

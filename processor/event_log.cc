@@ -7,9 +7,9 @@
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <utility>
 
+#include "processor/clock.h"
 #include "processor/formats/decimal.h"
 #include "processor/formats/json_event.h"
 #include "processor/formats/json_message.h"
@@ -25,11 +25,8 @@ TopicSet AllTopics() { return TopicsOf("#"); }
 
 /// A record of the log's own, up to and without its last brace.
 std::string StartRecord(std::string_view name) {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
   std::string out = R"({"time":")";
-  UtcTime(0).Append(
-      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()),
-      out);
+  UtcTime(0).Append(static_cast<std::uint64_t>(UnixNs()), out);
   out += R"(","record":")";
   out += name;
   out += '"';
@@ -59,6 +56,12 @@ Result<std::unique_ptr<EventLog>> EventLog::Open(EventBus& bus, EventLogOptions 
   FileSinkOptions file = log->options_.file;
   file.first_block = [self = log.get()] { return self->Started(); };
   file.last_block = [self = log.get()] { return self->Ended(); };
+  file.marker = [](std::uint64_t events, std::uint64_t bytes) {
+    std::string record = StartRecord("events_dropped");
+    AddNumber("events", events, record);
+    AddNumber("bytes", bytes, record);
+    return record += "}\n";
+  };
   auto sink = FileSink::Open(file);
   if (!sink) return tl::make_unexpected(sink.error());
   log->sink_ = std::move(*sink);

@@ -31,7 +31,7 @@ struct EventLogOptions {
 
 /// Every event of the bus as a line of JSON in a file, from a thread of its own. Each file begins
 /// with a record `log_started` and ends with `log_ended`; what the log was too slow for is a record
-/// `events_missed`.
+/// `events_missed`, and what the disk was too slow for one `events_dropped`.
 class EventLog {
  public:
   /// `bus` is borrowed and outlives the log. Fails as FileSink::Open does.

@@ -26,12 +26,6 @@ using google::protobuf::Reflection;
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
-void AppendHexId(std::uint64_t id, std::string& out) {
-  out.push_back('"');
-  for (int shift = 60; shift >= 0; shift -= 4) out.push_back(kHexDigits[(id >> shift) & 15]);
-  out.push_back('"');
-}
-
 void AppendDouble(double value, std::string& out) {
   if (!std::isfinite(value)) {
     out += "null";
@@ -171,8 +165,10 @@ class Printer {
   }
 
   void AppendUnsigned(const FieldDescriptor& field, std::uint64_t value) {
-    if (field.type() == FieldDescriptor::TYPE_FIXED64) return AppendHexId(value, out_);
-    AppendDecimal(value, out_);
+    if (field.type() != FieldDescriptor::TYPE_FIXED64) return AppendDecimal(value, out_);
+    out_.push_back('"');
+    AppendHexId(value, out_);
+    out_.push_back('"');
   }
 
   /// A value that this program does not know is shown as its number.

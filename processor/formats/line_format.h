@@ -19,7 +19,8 @@ namespace tlscope {
 /// time: the request's first byte, UTC. peer: the far end of the socket. bytes: of the response's
 /// body as it was sent. ms: from the request's first byte to the response's last. Bytes that a
 /// column cannot hold are written \xNN. Lost plaintext is a line of method LOST with its bytes;
-/// events that the rate limit dropped are one of method LIMITED with their number.
+/// events that the rate limit dropped are one of method LIMITED with their number, and those that a
+/// subscriber was too slow for one of method MISSED.
 class LineFormat final : public Format {
  public:
   /// `realtime_offset_ns`: CLOCK_REALTIME minus CLOCK_MONOTONIC.

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "processor/formats/utf8.h"
+
 namespace tlscope {
 namespace {
 
@@ -33,31 +35,11 @@ std::size_t PlainPrefix(std::string_view bytes) {
 }
 
 /// Bytes of the UTF-8 character beyond ASCII that `bytes` (not empty) starts with; 0 when it is not
-/// well-formed, or is a C1 control.
+/// well-formed, or is a C1 control (U+0080 to U+009F).
 std::size_t Utf8Length(std::string_view bytes) {
-  const auto at = [&](std::size_t i) { return static_cast<std::uint8_t>(bytes[i]); };
-  const std::uint8_t lead = at(0);
-  // RFC 3629 4: the second byte's range keeps out overlong forms, surrogates and what is too large.
-  std::size_t length = 0;
-  std::uint8_t low = 0x80;
-  std::uint8_t high = 0xbf;
-  if (lead >= 0xc2 && lead <= 0xdf) {
-    length = 2;
-    if (lead == 0xc2) low = 0xa0;  // U+0080 to U+009F are controls
-  } else if (lead >= 0xe0 && lead <= 0xef) {
-    length = 3;
-    if (lead == 0xe0) low = 0xa0;
-    if (lead == 0xed) high = 0x9f;
-  } else if (lead >= 0xf0 && lead <= 0xf4) {
-    length = 4;
-    if (lead == 0xf0) low = 0x90;
-    if (lead == 0xf4) high = 0x8f;
-  }
-  if (length == 0 || bytes.size() < length || at(1) < low || at(1) > high) return 0;
-  for (std::size_t i = 2; i < length; ++i) {
-    if ((at(i) & 0xc0) != 0x80) return 0;
-  }
-  return length;
+  const std::size_t length = Utf8CharacterBytes(bytes);
+  const bool c1 = length == 2 && bytes[0] == '\xc2' && static_cast<std::uint8_t>(bytes[1]) < 0xa0;
+  return c1 ? 0 : length;
 }
 
 }  // namespace

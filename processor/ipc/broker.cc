@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "processor/clock.h"
 #include "processor/ipc/broker_connection.h"
 
 namespace tlscope {
@@ -31,10 +32,6 @@ constexpr std::chrono::milliseconds kAcceptPause{100};
 
 // A timer that is far off is set again: its clock and the wall's drift apart.
 constexpr nanoseconds kLongestWait = std::chrono::minutes(1);
-
-std::int64_t UnixNow() {
-  return nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 }  // namespace
 
@@ -189,7 +186,7 @@ void Broker::Impl::Pump() {
 }
 
 bool Broker::Impl::TakeEvents() {
-  taken_unix_ns_ = UnixNow();
+  taken_unix_ns_ = UnixNs();
   bool any = false;
   for (const auto& connection : connections_) any |= connection->TakeEvents(taken_unix_ns_);
   return any;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/ipc/subscribe_request.h"
 
-#include <array>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,9 +10,6 @@
 
 namespace tlscope {
 namespace {
-
-constexpr std::array kStages = {Stage::kStarting, Stage::kAttaching, Stage::kCapturing,
-                                Stage::kPaused,   Stage::kDraining,  Stage::kEnded};
 
 // Enough to recognise one's own words by.
 constexpr std::size_t kQuotedBytes = 100;
@@ -55,13 +51,6 @@ std::optional<v1::Error> CheckPattern(const std::string& pattern, Role role,
   return Refusal(v1::Error::FORBIDDEN, std::move(refusal));
 }
 
-bool IsStage(std::string_view name) {
-  for (const Stage stage : kStages) {
-    if (StageName(stage) == name) return true;
-  }
-  return false;
-}
-
 std::optional<v1::Error> CheckFilter(const v1::EventFilter& filter) {
   for (const int kind : filter.kinds()) {
     if (kind == v1::EVENT_KIND_UNSPECIFIED || !v1::EventKind_IsValid(kind)) {
@@ -72,7 +61,7 @@ std::optional<v1::Error> CheckFilter(const v1::EventFilter& filter) {
     if (tag.find('=') == std::string::npos || tag.starts_with('='))
       return Refusal(v1::Error::UNSUITABLE, Quoted(tag) + " is no tag; write it as key=value");
   }
-  if (!filter.stage().empty() && !IsStage(filter.stage())) {
+  if (!filter.stage().empty() && !StageNamed(filter.stage())) {
     std::string names;
     for (const Stage stage : kStages) (names += names.empty() ? "" : ", ") += StageName(stage);
     return Refusal(v1::Error::UNSUITABLE,

@@ -31,15 +31,16 @@ StatusSnapshot Example() {
   snapshot.processor.cut_bytes = 55;
   snapshot.rates = {2.25, 1000};
   snapshot.rate_limited_events = 6;
-  SinkSnapshot sink{"standard output", {}, 4, 400};
+  SinkSnapshot sink{"standard output", {}};
+  sink.stats.queued_blocks = 4;
+  sink.stats.queued_bytes = 400;
   sink.stats.written_blocks = 15;
   sink.stats.written_bytes = 1500;
   sink.stats.dropped_full_blocks = 1;
   sink.stats.dropped_failed_blocks = 2;
   sink.stats.dropped_closed_bytes = 30;
   snapshot.sinks = {sink};
-  snapshot.clients = 1;
-  snapshot.subscriptions = 2;
+  snapshot.clients = {1, 2};
   snapshot.settings = {{"tsize", "100"}, {"max-events-per-second", "0"}};
   return snapshot;
 }

@@ -8,7 +8,7 @@
 
 #include <string>
 
-#include "agent/unique_fd.h"
+#include "processor/unique_fd.h"
 #include "tests/unit/agent/elf_image.h"
 
 namespace tlscope {

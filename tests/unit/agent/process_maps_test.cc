@@ -10,7 +10,7 @@
 
 #include <string>
 
-#include "agent/unique_fd.h"
+#include "processor/unique_fd.h"
 
 namespace tlscope {
 namespace {
