@@ -111,6 +111,7 @@ class Encoder {
   void PutContent(const Message& message);
   void EncodePayload(const ExchangeEvent& event);
   void EncodePayload(const FrameEvent& event);
+  void EncodePayload(const PlaintextEvent& event);
   void EncodePayload(const HandshakeEvent& event);
   void EncodePayload(const ProtocolEvent& event);
   void EncodePayload(const ConnectionEvent& event);
@@ -231,6 +232,17 @@ void Encoder::EncodePayload(const FrameEvent& event) {
   out_.Varint(Fields::kStreamIdFieldNumber, frame.stream_id);
   out_.Varint(Fields::kLengthFieldNumber, frame.length);
   out_.Bytes(Fields::kFrameDetailFieldNumber, frame.detail);
+  out_.End(nested);
+}
+
+void Encoder::EncodePayload(const PlaintextEvent& event) {
+  Reserve(BytesOf(event.connection, event.uuid) + event.data.size());
+  PutConnection(event.connection, event.uuid);
+  using Fields = v1::PlaintextSeen;
+  const auto nested = out_.Begin(v1::BusEvent::kPlaintextSeenFieldNumber, event.data.size() + 16);
+  Direction(Fields::kDirectionFieldNumber, event.direction);
+  out_.Varint(Fields::kStreamOffsetFieldNumber, event.stream_offset);
+  out_.Bytes(Fields::kDataFieldNumber, event.data);
   out_.End(nested);
 }
 

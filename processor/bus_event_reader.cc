@@ -122,6 +122,12 @@ bool BusEventReader::ReadOfConnection(const v1::BusEvent& event) {
       payload_.emplace(FrameEvent{connection_, Direction(from.direction()), uuid_, frame_});
       return true;
     }
+    case v1::BusEvent::kPlaintextSeen: {
+      const v1::PlaintextSeen& from = event.plaintext_seen();
+      payload_.emplace(PlaintextEvent{connection_, Direction(from.direction()), uuid_,
+                                      from.stream_offset(), from.data(), time});
+      return true;
+    }
     case v1::BusEvent::kConnectionOpened:
     case v1::BusEvent::kConnectionClosed:
       conn_event_ = {};

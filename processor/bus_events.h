@@ -35,6 +35,7 @@ enum class EventKind : std::uint8_t {
   kMessageDecoded = 23,
   kExchangeCompleted = 24,
   kFrameDecoded = 25,
+  kPlaintextSeen = 26,
   kProgressUpdate = 30,
   kStageChanged = 31,
   kMetricRecorded = 40,
@@ -107,6 +108,18 @@ struct FrameEvent {
   const FrameRecord& frame;
 
   static constexpr EventKind event_kind() { return EventKind::kFrameDecoded; }
+};
+
+/// A piece of plaintext passed, in order: what parsers read, before they read it.
+struct PlaintextEvent {
+  const ConnectionInfo& connection;
+  DataType direction;
+  std::string_view uuid;
+  std::uint64_t stream_offset;  ///< bytes in this direction before this piece, lost ones included
+  std::string_view data;        ///< never empty
+  std::uint64_t ktime_ns;
+
+  static constexpr EventKind event_kind() { return EventKind::kPlaintextSeen; }
 };
 
 /// A part of a handshake was seen.
@@ -292,10 +305,11 @@ struct HeartbeatEvent {
 };
 
 using BusPayload =
-    std::variant<MessageEvent, ExchangeEvent, FrameEvent, HandshakeEvent, ProtocolEvent,
-                 ConnectionEvent, LossEvent, ProcessEvent, LibraryEvent, CaptureStartedEvent,
-                 CaptureCompletedEvent, CaptureCancelledEvent, CapturePausedEvent,
-                 CaptureResumedEvent, ConfigChangedEvent, CommandEvent, ProgressEvent, StageEvent,
-                 MetricEvent, WarningEvent, RateLimitEvent, RetryEvent, HeartbeatEvent>;
+    std::variant<MessageEvent, ExchangeEvent, FrameEvent, PlaintextEvent, HandshakeEvent,
+                 ProtocolEvent, ConnectionEvent, LossEvent, ProcessEvent, LibraryEvent,
+                 CaptureStartedEvent, CaptureCompletedEvent, CaptureCancelledEvent,
+                 CapturePausedEvent, CaptureResumedEvent, ConfigChangedEvent, CommandEvent,
+                 ProgressEvent, StageEvent, MetricEvent, WarningEvent, RateLimitEvent, RetryEvent,
+                 HeartbeatEvent>;
 
 }  // namespace tlscope

@@ -123,7 +123,10 @@ void ConnectionWorker::Take(const SSLDataEvent& event) {
     env_.stats.overlap_bytes += fit.seen;
   }
   const std::string_view fresh = event.data.substr(fit.seen);
-  if (!fresh.empty()) stream.Feed(fresh, ktime_ns, event.chunk_offset == 0 && fit.seen == 0);
+  if (!fresh.empty()) {
+    PublishPlaintext(event, fresh);
+    stream.Feed(fresh, ktime_ns, event.chunk_offset == 0 && fit.seen == 0);
+  }
   if (event.ends_call) {
     // What was left out is known now. To wait for the next call to show it would hold a message
     // back until after its answer.
@@ -189,6 +192,14 @@ void ConnectionWorker::OnMessage(DataType direction, Message&& message) {
   if (const auto exchange = pairing_.Take(std::move(message))) Publish(*exchange);
   env_.stats.exchanges_lost += pairing_.lost() - lost;
   ReleaseLargeBuffers(message);
+}
+
+void ConnectionWorker::PublishPlaintext(const SSLDataEvent& event, std::string_view fresh) {
+  if (!env_.bus.Wants(Topic::kTlsPlaintext)) return;
+  const std::uint64_t end = event.stream_offset + event.data.size();
+  env_.bus.Publish(Topic::kTlsPlaintext, {event.origin.ktime_ns, info_.correlation},
+                   PlaintextEvent{info_, event.direction, uuid_.Of(event.direction),
+                                  end - fresh.size(), fresh, event.origin.ktime_ns});
 }
 
 void ConnectionWorker::OnFrame(DataType direction, const FrameRecord& frame) {

@@ -95,6 +95,7 @@ class ConnectionWorker {
   void Learn(const SSLDataEvent& event);
   void Lose(DataType direction, std::uint64_t bytes, std::uint64_t ktime_ns);
   void OnMessage(DataType direction, Message&& message);
+  void PublishPlaintext(const SSLDataEvent& event, std::string_view fresh);
   void OnFrame(DataType direction, const FrameRecord& frame);
   void OnProtocol(DataType direction, const ProtocolSpec& protocol, std::uint64_t ktime_ns);
   void Publish(const Exchange& exchange);

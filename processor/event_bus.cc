@@ -20,7 +20,7 @@ constexpr std::size_t kAgentRingBytes = std::size_t{256} << 10;
 constexpr std::uint64_t kSecondNs = 1'000'000'000;
 
 // Nobody misses what nobody asked for, and making them costs: only kept while somebody reads them.
-constexpr TopicSet kOnlyWhenRead = Only(Topic::kHttpFrame);
+constexpr TopicSet kOnlyWhenRead = Only(Topic::kHttpFrame) | Only(Topic::kTlsPlaintext);
 
 // What the limit is there to limit; that something is lost has to be heard all the more.
 constexpr TopicSet LimitedTopics() {
@@ -131,7 +131,10 @@ void BusPublisher::Publish(Topic topic, const EventMeta& meta, const BusPayload&
 }
 
 bool BusPublisher::Wants(Topic topic) const {
-  if (!bus_.subscribers_[static_cast<std::size_t>(topic)].empty()) return true;
+  return !bus_.subscribers_[static_cast<std::size_t>(topic)].empty() || Records(topic);
+}
+
+bool BusPublisher::Records(Topic topic) const {
   if (!bus_.recording_.load(std::memory_order_relaxed)) return false;
   if ((kOnlyWhenRead & Only(topic)) == 0) return true;
   return (bus_.read_topics_.load(std::memory_order_relaxed) & Only(topic)) != 0;
@@ -175,7 +178,7 @@ void BusPublisher::Deliver(Topic topic, const EventMeta& meta, const BusPayload&
   for (BusSubscriber* subscriber : bus_.subscribers_[static_cast<std::size_t>(topic)]) {
     subscriber->OnBusEvent(topic, payload);
   }
-  if (bus_.recording_.load(std::memory_order_relaxed)) Record(topic, meta, payload);
+  if (Records(topic)) Record(topic, meta, payload);
 }
 
 void BusPublisher::Record(Topic topic, const EventMeta& meta, const BusPayload& payload) {

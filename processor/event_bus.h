@@ -166,6 +166,7 @@ class BusPublisher {
   friend class Subscription;
 
   bool Admit(Topic topic, std::uint64_t ktime_ns);
+  bool Records(Topic topic) const;
   void Deliver(Topic topic, const EventMeta& meta, const BusPayload& payload) noexcept;
   void Record(Topic topic, const EventMeta& meta, const BusPayload& payload);
 

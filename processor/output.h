@@ -25,6 +25,9 @@ class Output final : public BusSubscriber {
   /// `sink` is borrowed and outlives the output.
   Output(std::unique_ptr<Format> format, Sink& sink);
 
+  /// Pushes what outputs of the format begin with, which counts as no event. Once, before events.
+  void Start();
+
   void OnBusEvent(Topic topic, const BusPayload& payload) noexcept override;
 
   /// Of the publishing thread, read there or after it has ended.

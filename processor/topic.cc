@@ -18,6 +18,7 @@ constexpr std::array<TopicRow, kTopics> kRows = {{
     {"events.tls.data", TopicAccess::kRestricted},
     {"events.tls.handshake", TopicAccess::kRestricted},
     {"events.tls.protocol", TopicAccess::kRestricted},
+    {"events.tls.plaintext", TopicAccess::kRestricted},
     {"events.tls.lost", TopicAccess::kRestricted},
     {"events.conn.opened", TopicAccess::kRestricted},
     {"events.conn.closed", TopicAccess::kRestricted},
@@ -85,7 +86,8 @@ TopicSet TopicsOf(std::string_view pattern) {
   for (std::size_t i = 0; i < kTopics; ++i) {
     if (TopicMatches(pattern, kRows[i].name)) topics |= TopicSet{1} << i;
   }
-  return topics;
+  const bool by_name = pattern == TopicName(Topic::kTlsPlaintext);
+  return by_name ? topics : topics & ~Only(Topic::kTlsPlaintext);
 }
 
 }  // namespace tlscope

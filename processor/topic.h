@@ -12,6 +12,7 @@ enum class Topic : std::uint8_t {
   kTlsData,            ///< events.tls.data: bytes of no known protocol
   kTlsHandshake,       ///< events.tls.handshake
   kTlsProtocol,        ///< events.tls.protocol: what is spoken was found out
+  kTlsPlaintext,       ///< events.tls.plaintext: pieces as they passed; no wildcard covers it
   kTlsLost,            ///< events.tls.lost: plaintext that never reached its parser, and events
                        ///< that the rate limit dropped
   kConnOpened,         ///< events.conn.opened
@@ -32,7 +33,7 @@ enum class Topic : std::uint8_t {
   kHealthStatus,       ///< control.health.status: metrics
   kHealthDiagnostics,  ///< control.health.diagnostics: warnings, retries, limits
 };
-inline constexpr std::size_t kTopics = 21;
+inline constexpr std::size_t kTopics = 22;
 
 /// Who may read a topic.
 enum class TopicAccess : std::uint8_t {
@@ -59,7 +60,8 @@ static_assert(kTopics <= 32);
 
 constexpr TopicSet Only(Topic topic) { return TopicSet{1} << static_cast<unsigned>(topic); }
 
-/// The topics that a pattern matches; none when it is malformed.
+/// The topics that a pattern covers; none when it is malformed. kTlsPlaintext, which says once more
+/// what messages say, is covered by its own name alone.
 TopicSet TopicsOf(std::string_view pattern);
 
 }  // namespace tlscope

@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "processor/event_bus.h"
 
 namespace tlscope {
+
+/// Which agent saw an event.
+struct AgentIdentity {
+  std::string host;
+  std::string instance;         ///< its name among the agents of that host
+  std::uint64_t stream_id = 0;  ///< of one run of one output
+};
 
 /// How bus events are written down. Knows nothing of where they go. One thread at a time.
 class Format {
@@ -14,6 +22,26 @@ class Format {
 
   /// Appends the event to `out`; appends nothing when this format does not show such events.
   virtual void Append(const BusPayload& payload, std::string& out) = 0;
+
+  /// What every file of this format, and every other output of it, begins with. Any thread, also
+  /// while events are appended.
+  virtual std::string Start() const { return {}; }
+
+  /// What stands where `blocks` events of `bytes` bytes in all were not taken by the sink. Any
+  /// thread, as above.
+  virtual std::string Dropped(std::uint64_t /*blocks*/, std::uint64_t /*bytes*/) const {
+    return {};
+  }
+
+  /// The events appended from now on are those of another agent, which outputs name. Borrowed;
+  /// null: of this one, which they do not.
+  void SetAgent(const AgentIdentity* agent) { agent_ = agent; }
+
+ protected:
+  const AgentIdentity* agent() const { return agent_; }
+
+ private:
+  const AgentIdentity* agent_ = nullptr;
 };
 
 }  // namespace tlscope

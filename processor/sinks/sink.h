@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace tlscope {
 
@@ -32,6 +33,12 @@ class Sink {
   /// Takes a block, in order. Never blocks; false when it was not taken, because the queue is full
   /// or the output is gone. The caller counts.
   [[nodiscard]] virtual bool Push(std::string block) = 0;
+
+  /// The same for a block of the connection with this id (Correlation::root), whose blocks are to
+  /// stay in order among themselves where the sink does not keep all of them so.
+  [[nodiscard]] virtual bool PushOf(std::uint64_t /*connection*/, std::string block) {
+    return Push(std::move(block));
+  }
 
   /// Writes what was taken, waiting no longer than the sink's own deadline. Later pushes are
   /// refused. Calling it again does nothing.

@@ -160,6 +160,9 @@ TEST(BusCodecTest, WritesWhatHappensToConnections) {
               "kind: FRAME_DECODED " + kConnection + R"( frame_decoded {
                 type: "HEADERS" flags: "END_STREAM" stream_id: 3 length: 20
                 frame_detail: "detail" })");
+  ExpectEvent(Topic::kTlsPlaintext, PlaintextEvent{connection, DataType::kWrite, "u", 9, "abc", 1},
+              "kind: PLAINTEXT_SEEN " + kConnection + R"( plaintext_seen {
+                direction: WRITE stream_offset: 9 data: "abc" })");
 }
 
 TEST(BusCodecTest, WritesWhatHandshakesTell) {

@@ -44,8 +44,15 @@ TEST(TopicTest, GivesEveryTopicAValidNameOfItsOwn) {
 TEST(TopicTest, TurnsAPatternIntoTheSetOfItsTopics) {
   EXPECT_EQ(TopicsOf("events.http.request"), Only(Topic::kHttpRequest));
   EXPECT_EQ(std::popcount(TopicsOf("events.http.+")), 4);
-  EXPECT_EQ(std::popcount(TopicsOf("#")), static_cast<int>(kTopics));
+  EXPECT_EQ(std::popcount(TopicsOf("#")), static_cast<int>(kTopics) - 1);
   EXPECT_EQ(TopicsOf("events.#.x"), 0U);
+}
+
+TEST(TopicTest, CoversPlaintextByItsNameAlone) {
+  EXPECT_EQ(TopicsOf("events.tls.plaintext"), Only(Topic::kTlsPlaintext));
+  for (const char* pattern : {"#", "events.#", "events.tls.+", "events.tls.plaintext.#"}) {
+    EXPECT_EQ(TopicsOf(pattern) & Only(Topic::kTlsPlaintext), 0U) << pattern;
+  }
 }
 
 TEST(TopicTest, LetsOnlyHealthBeReadByEverybodyAndTheAgentsControlByRoot) {
