@@ -12,7 +12,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -21,6 +20,7 @@
 #include "agent/library_attacher.h"
 #include "agent/library_watch.h"
 #include "agent/mapping_watcher.h"
+#include "agent/outputs.h"
 #include "agent/pipeline.h"
 #include "agent/privileges.h"
 #include "agent/probe_session.h"
@@ -79,26 +79,26 @@ Result<ProbeOptions> ProbeOptionsOf(const CaptureOptions& options) {
   return probes;
 }
 
-PipelineHooks PipelineHooksOf(CaptureControl& control, EventBus& bus, const StopSignal& stop) {
+PipelineHooks PipelineHooksOf(CaptureControl& control) {
   return {[&control] { return control.settings().body_limit_bytes(); },
           [&control](const ProcessorStats& stats, std::uint64_t ktime_ns) {
             control.shared().PublishProcessor(stats, ktime_ns);
-          },
-          [&bus, &stop](int error, bool over) {
-            if (over) return stop.Raise(StopReason::kOutputClosed);
-            Warn(bus, "cannot write to standard output: " + std::generic_category().message(error) +
-                          "; messages are dropped until it works again");
           }};
+}
+
+OutputHooks OutputHooksOf(EventBus& bus, const StopSignal& stop) {
+  return {[&bus](const Error& error) { Warn(bus, error.Describe()); },
+          [&stop] { stop.Raise(StopReason::kOutputClosed); }};
 }
 
 Result<std::unique_ptr<EventLog>> OpenEventLog(const CaptureOptions& options, EventBus& bus) {
   if (options.event_log.empty()) return nullptr;
   EventLogOptions log;
   log.file.pattern = options.event_log;
-  log.file.rotate_bytes = options.event_log_rotate_bytes;
-  log.file.rotate_period = options.event_log_period;
-  log.file.gzip = options.event_log_gzip;
-  log.file.keep = options.event_log_keep;
+  log.file.rotate_bytes = options.event_log_rotation.bytes;
+  log.file.rotate_period = options.event_log_rotation.period;
+  log.file.gzip = options.event_log_rotation.gzip;
+  log.file.keep = options.event_log_rotation.keep;
   log.file.on_failure = [&bus](const Error& error) { Warn(bus, error.Describe()); };
   log.payload = options.event_log_payload;
   log.version = TLSCOPE_VERSION;
@@ -160,6 +160,7 @@ class Capture {
   CaptureControl control_;
   LibraryAttacher libraries_;
   std::unique_ptr<EventLog> log_;
+  std::unique_ptr<Outputs> outputs_;
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<ControlThread> control_thread_;
 };
@@ -169,7 +170,10 @@ Result<void> Capture::Open() {
   auto log = OpenEventLog(options_, bus_);
   if (!log) return tl::make_unexpected(log.error());
   log_ = std::move(*log);
-  auto pipeline = Pipeline::Open(options_, *probes_, bus_, PipelineHooksOf(control_, bus_, stop_));
+  auto outputs = Outputs::Open(options_, bus_, RealtimeOffsetNs(), OutputHooksOf(bus_, stop_));
+  if (!outputs) return tl::make_unexpected(outputs.error());
+  outputs_ = std::move(*outputs);
+  auto pipeline = Pipeline::Open(options_, *probes_, bus_, PipelineHooksOf(control_));
   if (!pipeline) return tl::make_unexpected(pipeline.error());
   pipeline_ = std::move(*pipeline);
   control_.SetSinks([this] { return Sinks(); });
@@ -214,7 +218,7 @@ void Capture::PublishStart() {
 }
 
 std::vector<SinkSnapshot> Capture::Sinks() const {
-  std::vector<SinkSnapshot> sinks{{"standard output", pipeline_->sink_stats()}};
+  std::vector<SinkSnapshot> sinks = outputs_->Snapshots();
   if (log_) sinks.push_back({"event log", log_->stats()});
   return sinks;
 }
@@ -239,7 +243,7 @@ Result<KernelCounters> Capture::End(bool began) {
   auto counters = probes_->ReadCounters();
   if (began && counters) PublishEnd(*counters);
   bus_.SetStage(Stage::kEnded);
-  pipeline_->Close();
+  outputs_->Close();
   control_thread_->Close();
   if (log_) log_->Close();
   return counters;
@@ -247,7 +251,7 @@ Result<KernelCounters> Capture::End(bool began) {
 
 void Capture::Summarise(const KernelCounters& counters) const {
   PrintSummary(counters, probes_->CountEvictions(counters), pipeline_->processor_stats(),
-               pipeline_->sink_stats());
+               outputs_->Snapshots());
   PrintBusSummary(bus_, log_ ? std::optional(log_->stats()) : std::nullopt);
 }
 

@@ -10,46 +10,13 @@
 
 #include "agent/config_file.h"
 #include "agent/option_checks.h"
+#include "agent/output_command_line.h"
 
 namespace tlscope {
 namespace {
 
 constexpr const char* kKeysAre =
     "the keys are the long options of tlscope capture --help, without dashes";
-
-void AddOutput(CLI::App& capture, CaptureOptions& options) {
-  AddChoice<OutputFormat>(capture, "--format", options.format,
-                          {{"text", OutputFormat::kText}, {"line", OutputFormat::kLine}},
-                          "text: messages as they were sent; line: one line per exchange");
-  capture.add_option("-o,--output", options.output, "Where to write")->check(StdoutTarget());
-  AddSize(capture, "--tsize", options.message_bytes,
-          "Bytes kept of one message's body; the rest is reported by size");
-  AddSize(capture, "--max-body", options.max_body_bytes,
-          "Bytes shown of a body, if less than --tsize; 0 for no further limit");
-  capture
-      .add_option("--protoset", options.protoset_path,
-                  "Show gRPC messages as JSON by the descriptors in this file")
-      ->check(CLI::ExistingFile);
-  capture.add_flag("--show-frames", options.show_frames, "Print a line for each HTTP/2 frame, too");
-  capture.add_flag("--show-handshakes", options.show_handshakes,
-                   "Print lines for each TLS handshake, too: version, server name, protocols");
-  capture.add_flag("--headers-only", options.headers_only, "Keep no bodies, only their sizes");
-  capture.add_flag("--raw-body", options.raw_body,
-                   "Leave bodies in the codings they were sent in (gzip, br and so on)");
-  CLI::Option* const binary = AddChoice<BodyView>(
-      capture, "--binary", options.body_view,
-      {{"auto", BodyView::kAuto}, {"show", BodyView::kShow}, {"hex", BodyView::kHex}},
-      "Binary bodies: auto, by size and type; show, as they are; hex, as --hex");
-  capture
-      .add_flag_callback(
-          "--hex", [&options] { options.body_view = BodyView::kHex; }, "Bodies as hex dumps")
-      ->excludes(binary);
-  capture.add_flag("--pretty", options.pretty_json, "Lay out JSON bodies over lines");
-  AddChoice<ColorMode>(
-      capture, "--color", options.color,
-      {{"auto", ColorMode::kAuto}, {"always", ColorMode::kAlways}, {"never", ColorMode::kNever}},
-      "Colour the text; auto: on a terminal, unless NO_COLOR is set");
-}
 
 void AddFilters(CLI::App& capture, CaptureOptions& options) {
   capture.add_option("--pid", options.pids, "Only this process and its children (repeatable)")
@@ -93,35 +60,6 @@ void AddProbes(CLI::App& capture, CaptureOptions& options) {
                             "Where in the kernel socket calls are seen: auto, the cheapest it has");
 }
 
-// A size ends a file, or a period does, or whichever comes first.
-CLI::Validator Rotation() {
-  return CLI::Validator(
-      [](std::string& value) -> std::string {
-        if (value == "hour" || value == "day" || value == "week") return {};
-        if (Size()(value).empty() && value != "0") return {};
-        return "'" + value + "' is none of hour, day, week and a size";
-      },
-      "SIZE|hour|day|week");
-}
-
-void SetRotation(const std::vector<std::string>& words, CaptureOptions& options) {
-  const std::map<std::string, RotatePeriod> periods{
-      {"hour", RotatePeriod::kHour}, {"day", RotatePeriod::kDay}, {"week", RotatePeriod::kWeek}};
-  options.event_log_rotate_bytes = 0;
-  options.event_log_period = RotatePeriod::kNever;
-  for (const std::string& word : words) {
-    const auto period = periods.find(word);
-    const bool is_period = period != periods.end();
-    if (is_period ? options.event_log_period != RotatePeriod::kNever
-                  : options.event_log_rotate_bytes != 0)
-      throw CLI::ValidationError("--event-log-rotate", "takes one size and one period at most");
-    if (is_period)
-      options.event_log_period = period->second;
-    else
-      options.event_log_rotate_bytes = std::stoull(word);
-  }
-}
-
 void AddEventLog(CLI::App& capture, CaptureOptions& options) {
   capture
       .add_option("--event-log", options.event_log,
@@ -130,20 +68,7 @@ void AddEventLog(CLI::App& capture, CaptureOptions& options) {
       ->check(Nonempty("the event log's name"));
   capture.add_flag("--event-log-payload", options.event_log_payload,
                    "Write heads and bodies of messages to the event log, too");
-  capture
-      .add_option_function<std::vector<std::string>>(
-          "--event-log-rotate",
-          [&options](const std::vector<std::string>& words) { SetRotation(words, options); },
-          "Begin another file after so many bytes, or with each hour, day or week (repeatable)")
-      ->delimiter(',')
-      ->transform(Rotation());
-  capture
-      .add_option("--event-log-keep", options.event_log_keep,
-                  "Files of the event log to keep; 0 for all")
-      ->check(Count(1'000'000))
-      ->capture_default_str();
-  capture.add_flag("--event-log-gzip", options.event_log_gzip,
-                   "Compress files of the event log that are complete");
+  AddRotation(capture, "--event-log", "the event log", options.event_log_rotation);
 }
 
 void AddControl(CLI::App& capture, CaptureOptions& options) {
@@ -259,6 +184,8 @@ Result<void> CheckTogether(const CLI::App& capture, const CaptureOptions& option
   if (options.no_ipc && (options.ipc_public || !options.ipc_group.empty()))
     return Fail(Errc::kUsage, 0, "open a socket to others",
                 "leave out --no-ipc, or --ipc-group and --ipc-public");
+  const auto outputs = OutputsOf(options);
+  if (!outputs) return tl::make_unexpected(outputs.error());
   return {};
 }
 
@@ -269,7 +196,8 @@ CLI::App* AddCapture(CLI::App& app, CaptureOptions& options) {
       app.add_subcommand("capture", "Print the plaintext of the TLS traffic on this host");
   AddFilters(*capture, options);
   AddProbes(*capture, options);
-  AddOutput(*capture, options);
+  AddOutputs(*capture, options);
+  AddMessageViews(*capture, options);
   AddEventLog(*capture, options);
   AddControl(*capture, options);
   capture->add_flag("-q,--quiet", options.quiet, "Print warnings and errors only");

@@ -6,19 +6,12 @@
 #include <vector>
 
 #include "agent/attach_strategy.h"
-#include "processor/formats/text_options.h"
-#include "processor/sinks/rotate_period.h"
+#include "agent/output_options.h"
 
 namespace tlscope {
 
-/// Which of the formats goes to standard output.
-enum class OutputFormat : std::uint8_t { kText, kLine };
-
-/// When text is coloured.
-enum class ColorMode : std::uint8_t { kAuto, kAlways, kNever };
-
 /// What `tlscope capture` was asked to do.
-struct CaptureOptions {
+struct CaptureOptions : OutputOptions {
   std::vector<std::uint32_t> pids;             ///< empty: every process
   std::vector<std::uint32_t> uids;             ///< empty: every user
   std::vector<std::string> comms;              ///< empty: every name; at most 15 bytes each
@@ -26,34 +19,19 @@ struct CaptureOptions {
   std::vector<std::uint16_t> ports;            ///< of either end; empty: every port
   std::vector<std::string> libraries;          ///< files to attach to besides those found
   std::uint64_t max_payload_bytes = 1U << 20;  ///< captured of one SSL call; 0: all
-  std::uint64_t message_bytes = 16U << 20;     ///< kept of one message's body
-  std::uint64_t max_body_bytes = 0;            ///< kept of it besides; 0: no further limit
   std::string btf_path;                        ///< empty: the kernel's own
-  std::string output = "-";                    ///< where the format goes
-  std::string protoset_path;                   ///< of descriptors; empty: none
-  std::string instance = "default";            ///< tells apart the agents of a host
   std::string runtime_dir = "/run/tlscope";    ///< of the agents' sockets
   std::string ipc_group;                       ///< may read captured data; empty: root only
   std::string event_log;                       ///< strftime(3) pattern of its files; empty: none
-  std::uint64_t event_log_rotate_bytes = 0;    ///< 0: however large
-  std::string metrics;                         ///< numeric ADDRESS:PORT; empty: none
-  std::uint64_t max_events_per_second = 0;     ///< on the bus; 0: no limit
-  std::vector<std::string> tags;               ///< "key=value" each, of every event
-  std::string config_path;                     ///< empty: none
-  std::vector<std::string> arguments;          ///< as the program was called, its name first
-  std::uint32_t ring_mib = 32;                 ///< of the ring, 1 to 1024; rounded up to 2^n
-  std::uint32_t detach_after_s = 60;           ///< unmapped that long, a library is left; 0: never
-  std::uint32_t event_log_keep = 0;            ///< files; 0: all
-  std::uint32_t heartbeat_s = 15;              ///< between two; 0: none
-  bool headers_only = false;                   ///< keep no body
-  bool raw_body = false;                       ///< leave bodies in the codings they were sent in
-  OutputFormat format = OutputFormat::kText;
-  BodyView body_view = BodyView::kAuto;
-  ColorMode color = ColorMode::kAuto;
-  bool pretty_json = false;
-  bool show_frames = false;      ///< print HTTP/2 frames, too
-  bool show_handshakes = false;  ///< print what TLS handshakes tell, too
-  bool attach_public = false;    ///< probe the public functions only
+  RotationOptions event_log_rotation;
+  std::string metrics;                      ///< numeric ADDRESS:PORT; empty: none
+  std::uint64_t max_events_per_second = 0;  ///< on the bus; 0: no limit
+  std::string config_path;                  ///< empty: none
+  std::vector<std::string> arguments;       ///< as the program was called, its name first
+  std::uint32_t ring_mib = 32;              ///< of the ring, 1 to 1024; rounded up to 2^n
+  std::uint32_t detach_after_s = 60;        ///< unmapped that long, a library is left; 0: never
+  std::uint32_t heartbeat_s = 15;           ///< between two; 0: none
+  bool attach_public = false;               ///< probe the public functions only
   AttachStrategy strategy = AttachStrategy::kAuto;
   bool wait_for_library = false;   ///< go on when the host has no libssl yet
   bool quiet = false;              ///< warnings and errors only
@@ -62,8 +40,6 @@ struct CaptureOptions {
   bool ipc_public = false;         ///< every user may ask how the agent is
   bool no_ipc = false;             ///< no socket
   bool event_log_payload = false;  ///< heads and bodies, too
-  RotatePeriod event_log_period = RotatePeriod::kNever;
-  bool event_log_gzip = false;  ///< compress those that are complete
 };
 
 }  // namespace tlscope

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "agent/capture_command_line.h"
+#include "agent/make_format.h"
 
 namespace tlscope {
 namespace {
@@ -50,6 +51,12 @@ constexpr Row Fixed(std::string_view key) {
   return {key, [](const CaptureOptions& options) { return ToText(options.*Member); }, nullptr};
 }
 
+template <auto Which, auto Member>
+constexpr Row Rotation(std::string_view key) {
+  return {key, [](const CaptureOptions& options) { return ToText((options.*Which).*Member); },
+          nullptr};
+}
+
 constexpr std::string_view kLogLevel = "log-level";
 constexpr std::string_view kLogLevels[] = {"warn", "info", "debug"};
 
@@ -81,7 +88,7 @@ constexpr Row kRows[] = {
     Fixed<&Options::raw_body>("raw-body"),
     Fixed<&Options::ring_mib>("ring-mib"),
     Fixed<&Options::btf_path>("btf"),
-    Fixed<&Options::output>("output"),
+    Fixed<&Options::outputs>("output"),
     Fixed<&Options::format>("format"),
     Fixed<&Options::body_view>("binary"),
     Fixed<&Options::color>("color"),
@@ -99,10 +106,21 @@ constexpr Row kRows[] = {
     Fixed<&Options::no_ipc>("no-ipc"),
     Fixed<&Options::event_log>("event-log"),
     Fixed<&Options::event_log_payload>("event-log-payload"),
-    Fixed<&Options::event_log_rotate_bytes>("event-log-rotate"),
-    Fixed<&Options::event_log_period>("event-log-rotate"),
-    Fixed<&Options::event_log_keep>("event-log-keep"),
-    Fixed<&Options::event_log_gzip>("event-log-gzip"),
+    Rotation<&Options::event_log_rotation, &RotationOptions::bytes>("event-log-rotate"),
+    Rotation<&Options::event_log_rotation, &RotationOptions::period>("event-log-rotate"),
+    Rotation<&Options::event_log_rotation, &RotationOptions::keep>("event-log-keep"),
+    Rotation<&Options::event_log_rotation, &RotationOptions::gzip>("event-log-gzip"),
+    Rotation<&Options::rotation, &RotationOptions::bytes>("rotate"),
+    Rotation<&Options::rotation, &RotationOptions::period>("rotate"),
+    Rotation<&Options::rotation, &RotationOptions::keep>("rotate-keep"),
+    Rotation<&Options::rotation, &RotationOptions::gzip>("rotate-gzip"),
+    Fixed<&Options::plaintext>("plaintext"),
+    Fixed<&Options::spool_mib>("spool-mib"),
+    Fixed<&Options::tls_ca>("tls-ca"),
+    Fixed<&Options::tls_cert>("tls-cert"),
+    Fixed<&Options::tls_key>("tls-key"),
+    Fixed<&Options::tls_server_name>("tls-server-name"),
+    Fixed<&Options::kafka_options>("kafka-option"),
     Fixed<&Options::metrics>("metrics"),
     Fixed<&Options::tags>("tag"),
 };
@@ -142,12 +160,6 @@ Result<Options> ParseValue(const Row& row, const std::string& value) {
 LogLevel LogLevelOf(const CaptureOptions& options) {
   if (options.verbose) return LogLevel::kDebug;
   return options.quiet ? LogLevel::kWarn : LogLevel::kInfo;
-}
-
-std::uint64_t BodyLimitOf(const CaptureOptions& options) {
-  if (options.headers_only) return 0;
-  if (options.max_body_bytes == 0) return options.message_bytes;
-  return std::min(options.max_body_bytes, options.message_bytes);
 }
 
 LiveSettings::LiveSettings(CaptureOptions options, OnChange on_change)

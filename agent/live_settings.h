@@ -21,9 +21,6 @@ namespace tlscope {
 /// What --quiet and --verbose mean.
 LogLevel LogLevelOf(const CaptureOptions& options);
 
-/// Kept of a body, by the three options that limit it.
-std::uint64_t BodyLimitOf(const CaptureOptions& options);
-
 /// An option that has another value now, or would have after a restart.
 struct SettingChange {
   std::string key;  ///< the option's name without dashes

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <string_view>
 
+#include "processor/formats/format_kind.h"
 #include "processor/formats/utf8.h"
 #include "processor/ipc/socket_path.h"
 
@@ -37,15 +38,17 @@ bool IsAddress(std::string_view text) {
 
 }  // namespace
 
-// `-o -` and `--format text` are the one output there is; whatever else is asked for is refused
-// here, with what would work.
-CLI::Validator StdoutTarget() {
+CLI::Validator FormatName() {
+  std::string names;
+  for (const FormatInfo& info : kFormats) {
+    if (!names.empty()) names += "|";
+    names += info.name;
+  }
   return CLI::Validator(
-      [](std::string& value) -> std::string {
-        if (value == "-" || value == "text:-") return {};
-        return "cannot write to '" + value + "'; the output is text on standard output: use -o -";
+      [names](std::string& value) -> std::string {
+        return FormatNamed(value) ? "" : "'" + value + "' is none of " + names;
       },
-      "-");
+      names);
 }
 
 CLI::Validator Id(const char* what, std::uint32_t least) {
@@ -122,6 +125,16 @@ CLI::Validator Tag() {
                "in the value";
       },
       "KEY=VALUE");
+}
+
+CLI::Validator Setting() {
+  return CLI::Validator(
+      [](std::string& value) -> std::string {
+        const std::size_t end = value.find('=');
+        if (end != std::string::npos && end > 0) return {};
+        return "'" + value + "' is no setting: KEY=VALUE";
+      },
+      "");
 }
 
 CLI::Validator ListenAddress() {

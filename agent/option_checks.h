@@ -10,13 +10,14 @@ namespace tlscope {
 
 /// What an option's value must look like. Each answers what does not with a sentence that repeats
 /// it and says what would do.
-CLI::Validator StdoutTarget();
+CLI::Validator FormatName();
 CLI::Validator Id(const char* what, std::uint32_t least);
 CLI::Validator Port();
 CLI::Validator CommName();
 CLI::Validator Count(std::uint64_t most);  ///< 0 to `most`
 CLI::Validator InstanceName();             ///< becomes part of a socket's path
 CLI::Validator Tag();                      ///< KEY=VALUE
+CLI::Validator Setting();                  ///< KEY=VALUE, any of either
 CLI::Validator ListenAddress();            ///< numeric ADDRESS:PORT, IPv6 in brackets
 CLI::Validator Nonempty(const char* what);
 

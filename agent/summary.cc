@@ -24,7 +24,7 @@ std::string MessagesByType(const ProcessorStats& processor) {
 }  // namespace
 
 void PrintSummary(const KernelCounters& kernel, const Evictions& evictions,
-                  const ProcessorStats& processor, const SinkStats& sink) {
+                  const ProcessorStats& processor, const std::vector<SinkSnapshot>& outputs) {
   const auto row = [&](tlscope_counter counter) { return kernel[counter]; };
   spdlog::info("events seen: {} ({} bytes)", row(TLSCOPE_COUNT_SEEN).events,
                row(TLSCOPE_COUNT_SEEN).bytes);
@@ -56,9 +56,16 @@ void PrintSummary(const KernelCounters& kernel, const Evictions& evictions,
       processor.handshakes_evicted);
   spdlog::info("filtered: {} calls, {} records of unknown or other ports",
                row(TLSCOPE_COUNT_FILTERED).events, processor.filtered_events);
-  spdlog::info("output: {} messages written ({} bytes), {} dropped", sink.written_blocks,
-               sink.written_bytes,
-               sink.dropped_full_blocks + sink.dropped_failed_blocks + sink.dropped_closed_blocks);
+  PrintOutputs(outputs);
+}
+
+void PrintOutputs(const std::vector<SinkSnapshot>& outputs) {
+  for (const auto& [name, sink] : outputs) {
+    spdlog::info(
+        "output to {}: {} messages written ({} bytes), {} dropped", name, sink.written_blocks,
+        sink.written_bytes,
+        sink.dropped_full_blocks + sink.dropped_failed_blocks + sink.dropped_closed_blocks);
+  }
 }
 
 void PrintBusSummary(const EventBus& bus, const std::optional<SinkStats>& log) {

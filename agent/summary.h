@@ -2,7 +2,9 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
+#include "agent/agent_status.h"
 #include "agent/probe_session.h"
 #include "processor/event_bus.h"
 #include "processor/processor_stats.h"
@@ -13,7 +15,10 @@ namespace tlscope {
 /// Prints what was seen, delivered and lost, by cause, to the log. The sums add up:
 ///   seen bytes == delivered bytes + bytes of every cause of loss.
 void PrintSummary(const KernelCounters& kernel, const Evictions& evictions,
-                  const ProcessorStats& processor, const SinkStats& sink);
+                  const ProcessorStats& processor, const std::vector<SinkSnapshot>& outputs);
+
+/// What became of the messages of each output.
+void PrintOutputs(const std::vector<SinkSnapshot>& outputs);
 
 /// Prints what was dropped or missed after the processor: by the rate limit, by those who read the
 /// bus, and by the event log, if there was one.

@@ -19,7 +19,7 @@ std::uint64_t ConnectionIdOf(const BusPayload& payload) {
 
 }  // namespace
 
-Output::Output(std::unique_ptr<Format> format, Sink& sink)
+Output::Output(std::shared_ptr<Format> format, Sink& sink)
     : format_(std::move(format)), sink_(sink) {}
 
 void Output::Start() {

@@ -23,7 +23,7 @@ struct OutputStats {
 class Output final : public BusSubscriber {
  public:
   /// `sink` is borrowed and outlives the output.
-  Output(std::unique_ptr<Format> format, Sink& sink);
+  Output(std::shared_ptr<Format> format, Sink& sink);
 
   /// Pushes what outputs of the format begin with, which counts as no event. Once, before events.
   void Start();
@@ -34,7 +34,7 @@ class Output final : public BusSubscriber {
   const OutputStats& stats() const { return stats_; }
 
  private:
-  std::unique_ptr<Format> format_;
+  std::shared_ptr<Format> format_;  // shared with those who mark what the sink dropped
   Sink& sink_;
   OutputStats stats_;
 };

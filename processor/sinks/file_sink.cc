@@ -32,6 +32,7 @@ BlockQueueOptions QueueOptionsOf(const FileSinkOptions& options) {
 RotatingFileOptions RotatingOptionsOf(const FileSinkOptions& options) {
   return {.rotate_bytes = options.rotate_bytes,
           .rotate_period = options.rotate_period,
+          .begin_anew = options.begin_anew,
           .first_block = options.first_block,
           .last_block = options.last_block,
           .block_end = options.block_end,

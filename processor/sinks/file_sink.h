@@ -37,6 +37,10 @@ struct FileSinkOptions {
   /// removed when their names are such as this output gives and they belong to this user.
   std::size_t keep = 0;
 
+  /// A file of an earlier run is ended instead of written on: for formats that do not survive a
+  /// torn block in their middle.
+  bool begin_anew = false;
+
   /// Make what each file begins and ends with, none of which counts in SinkStats. Called by Open
   /// and on the writer thread. A file of an earlier run that is written on gets both once more.
   std::function<std::string()> first_block = {};

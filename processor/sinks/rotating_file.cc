@@ -167,6 +167,7 @@ Result<void> RotatingFile::CheckOpened(const struct stat& status) {
 }
 
 bool RotatingFile::IsStale(const struct stat& status, TimePoint now) const {
+  if (options_.begin_anew) return true;
   const auto bytes = static_cast<std::uint64_t>(status.st_size);
   if (options_.rotate_bytes != 0 && bytes >= options_.rotate_bytes) return true;
   return PeriodNumber(options_.rotate_period, ModifiedAt(status)) !=

@@ -22,6 +22,7 @@ namespace tlscope {
 struct RotatingFileOptions {
   std::uint64_t rotate_bytes = 0;  ///< 0: never by size
   RotatePeriod rotate_period = RotatePeriod::kNever;
+  bool begin_anew = false;                   ///< end what an earlier run has left
   std::function<std::string()> first_block;  ///< may be empty
   std::function<std::string()> last_block;   ///< may be empty
   std::string block_end;

@@ -47,7 +47,7 @@ _SUMMARY = re.compile(
     r"tlscope: lost besides: [^\n]*\n"
     r"tlscope: forgotten to make room: (?P<forgotten>\d+) SSL objects, [^\n]*\n"
     r"tlscope: filtered: [^\n]*\n"
-    r"tlscope: output: (?P<written>\d+) messages written \((?P<written_bytes>\d+) bytes\), "
+    r"tlscope: output to standard output: (?P<written>\d+) messages written \((?P<written_bytes>\d+) bytes\), "
     r"(?P<dropped>\d+) dropped"
 )
 

@@ -59,12 +59,12 @@ TEST_F(CaptureCommandLineTest, ReadsEveryKindOfOptionFromTheFile) {
   EXPECT_THAT(options.comms, ElementsAre("nginx"));
   EXPECT_TRUE(options.headers_only);
   EXPECT_EQ(options.message_bytes, 64U << 10);
-  EXPECT_EQ(options.format, OutputFormat::kLine);
+  EXPECT_EQ(options.format, "line");
   EXPECT_EQ(options.heartbeat_s, 5U);
   EXPECT_EQ(options.body_view, BodyView::kHex);
   EXPECT_EQ(options.event_log, "/var/log/tlscope/%F.jsonl");
-  EXPECT_EQ(options.event_log_rotate_bytes, 10U << 20);
-  EXPECT_EQ(options.event_log_period, RotatePeriod::kDay);
+  EXPECT_EQ(options.event_log_rotation.bytes, 10U << 20);
+  EXPECT_EQ(options.event_log_rotation.period, RotatePeriod::kDay);
   EXPECT_THAT(options.tags, ElementsAre("env=prod # 1", "team=web"));
   EXPECT_EQ(options.config_path, path_);
 }
@@ -138,10 +138,10 @@ TEST_F(CaptureCommandLineTest, TakesWhatControlsTheAgent) {
   EXPECT_EQ(options.ipc_group, "adm");
   EXPECT_TRUE(options.ipc_public);
   EXPECT_TRUE(options.event_log_payload);
-  EXPECT_EQ(options.event_log_keep, 7U);
-  EXPECT_TRUE(options.event_log_gzip);
-  EXPECT_EQ(options.event_log_period, RotatePeriod::kWeek);
-  EXPECT_EQ(options.event_log_rotate_bytes, 1U << 30);
+  EXPECT_EQ(options.event_log_rotation.keep, 7U);
+  EXPECT_TRUE(options.event_log_rotation.gzip);
+  EXPECT_EQ(options.event_log_rotation.period, RotatePeriod::kWeek);
+  EXPECT_EQ(options.event_log_rotation.bytes, 1U << 30);
   EXPECT_EQ(options.metrics, "[::1]:9464");
   EXPECT_EQ(options.max_events_per_second, 1000U);
   EXPECT_THAT(options.tags, ElementsAre("a=b", "c="));

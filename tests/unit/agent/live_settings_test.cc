@@ -9,6 +9,7 @@
 #include <set>
 
 #include "agent/capture_command_line.h"
+#include "agent/make_format.h"
 
 namespace tlscope {
 namespace {

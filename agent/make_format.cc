@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/make_format.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/color.h"
+#include "processor/formats/line_format.h"
+#include "processor/formats/protoset.h"
+#include "processor/formats/text_format.h"
+
+namespace tlscope {
+namespace {
+
+// The option that says what is kept of a body.
+const char* BodyLimitName(const OutputOptions& options) {
+  if (options.headers_only) return "--headers-only";
+  return BodyLimitOf(options) < options.message_bytes ? "--max-body" : "--tsize";
+}
+
+bool UseColor(ColorMode mode, bool terminal) {
+  return mode == ColorMode::kAuto ? WantsColor(terminal) : mode == ColorMode::kAlways;
+}
+
+Result<TextFormatOptions> TextOptions(const OutputOptions& options, const FormatContext& context) {
+  TextFormatOptions text;
+  text.realtime_offset_ns = context.realtime_offset_ns;
+  text.escape_control = context.terminal;
+  text.color = UseColor(options.color, context.terminal);
+  text.pretty_json = options.pretty_json;
+  text.body_view = options.body_view;
+  text.cut_by = BodyLimitName(options);
+  if (options.protoset_path.empty()) return text;
+  auto protoset = Protoset::Open(options.protoset_path);
+  if (!protoset) return tl::make_unexpected(protoset.error());
+  text.protoset = std::move(*protoset);
+  return text;
+}
+
+}  // namespace
+
+std::uint64_t BodyLimitOf(const OutputOptions& options) {
+  if (options.headers_only) return 0;
+  if (options.max_body_bytes == 0) return options.message_bytes;
+  return std::min(options.max_body_bytes, options.message_bytes);
+}
+
+Result<std::shared_ptr<Format>> MakeFormat(FormatKind kind, const OutputOptions& options,
+                                           const FormatContext& context) {
+  switch (kind) {
+    case FormatKind::kText: {
+      const auto text = TextOptions(options, context);
+      if (!text) return tl::make_unexpected(text.error());
+      return std::make_shared<TextFormat>(*text);
+    }
+    case FormatKind::kLine:
+      return std::make_shared<LineFormat>(context.realtime_offset_ns);
+    case FormatKind::kHex:
+    case FormatKind::kJson:
+    case FormatKind::kProtobuf:
+    case FormatKind::kPcapng:
+      break;
+  }
+  return Fail(Errc::kUsage, 0, "write " + std::string(InfoOf(kind).name), "");
+}
+
+}  // namespace tlscope

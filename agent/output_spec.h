@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "processor/formats/format_kind.h"
+#include "processor/result.h"
+
+namespace tlscope {
+
+/// Where an output goes.
+enum class OutputTarget : std::uint8_t { kStdout, kFile, kUnix, kTcp, kTls, kKafka };
+
+/// One `-o [FORMAT:]TARGET`.
+struct OutputSpec {
+  FormatKind format = FormatKind::kText;
+  OutputTarget target = OutputTarget::kStdout;
+  std::string path;        ///< of a file (strftime(3) pattern in its last part) or a Unix socket
+  std::string host;        ///< of tcp and tls: a name or an address, without brackets
+  std::uint16_t port = 0;  ///< likewise
+  std::string brokers;     ///< of Kafka: "host[:port],..."
+  std::string topic;       ///< likewise
+  std::string text;        ///< as it was given
+
+  /// What messages to people call it.
+  std::string Name() const { return target == OutputTarget::kStdout ? "standard output" : text; }
+  bool network() const { return target >= OutputTarget::kUnix; }
+};
+
+/// Reads `[FORMAT:]TARGET`: `-`, a path, or a URL (unix:///path, tcp://host:port, tls://host:port,
+/// kafka://brokers/topic). A format that is left out follows from the target: text for standard
+/// output, by its extension for a path, protobuf for a URL. Fails with kUsage and what would do.
+Result<OutputSpec> ParseOutputSpec(std::string_view text);
+
+/// All of them, and whether they go together: each target once.
+Result<std::vector<OutputSpec>> ParseOutputSpecs(const std::vector<std::string>& texts);
+
+}  // namespace tlscope

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/agent_status.h"
+#include "agent/output_options.h"
+#include "agent/output_spec.h"
+#include "processor/event_bus.h"
+#include "processor/formats/format.h"
+#include "processor/output.h"
+#include "processor/result.h"
+#include "processor/sinks/sink.h"
+
+namespace tlscope {
+
+/// What Outputs tells while it runs, on threads of its own.
+struct OutputHooks {
+  /// An output cannot be written to for now; its messages are dropped, spooled or tried again.
+  std::function<void(const Error& error)> on_failure;
+  /// Nobody reads standard output any longer, and there is no other output.
+  std::function<void()> on_over;
+};
+
+/// The outputs of one command: formats and sinks as the options say, fed by a bus.
+class Outputs {
+ public:
+  /// Opens all of them or none, and subscribes them to `bus`, which is borrowed and outlives them.
+  /// `realtime_offset_ns`: CLOCK_REALTIME minus the clock of the events. Fails as the sinks do.
+  static Result<std::unique_ptr<Outputs>> Open(const OutputOptions& options, EventBus& bus,
+                                               std::int64_t realtime_offset_ns, OutputHooks hooks);
+
+  /// Writes what was taken, each within its own deadline. After the last event.
+  void Close();
+
+  /// How each does. Any thread.
+  std::vector<SinkSnapshot> Snapshots() const;
+
+ private:
+  struct Entry {
+    std::string name;
+    std::unique_ptr<Sink> sink;
+    std::unique_ptr<Output> output;  // borrows the sink
+  };
+
+  Outputs(OutputHooks hooks, std::size_t outputs)
+      : hooks_(std::move(hooks)), alone_(outputs == 1) {}
+  Result<void> Add(const OutputSpec& spec, const OutputOptions& options,
+                   std::int64_t realtime_offset_ns);
+  Result<std::unique_ptr<Sink>> OpenSink(const OutputSpec& spec, const OutputOptions& options,
+                                         const std::shared_ptr<Format>& format);
+  void OnStdoutFailure(int error_number, bool over);
+
+  const OutputHooks hooks_;
+  const bool alone_;  // there is one output only
+  std::vector<Entry> entries_;
+};
+
+}  // namespace tlscope
