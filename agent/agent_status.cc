@@ -24,6 +24,14 @@ void AddSink(const SinkSnapshot& sink, v1::AgentStatus& status) {
                          stats.dropped_closed_bytes);
   told.set_queued_blocks(stats.queued_blocks);
   told.set_queued_bytes(stats.queued_bytes);
+  if (!sink.network) return;
+  told.set_network(true);
+  told.set_connected(stats.connections != 0);
+  told.set_acknowledged_blocks(stats.acknowledged_blocks);
+  told.set_unacknowledged_blocks(stats.unacknowledged_blocks);
+  told.set_resent_blocks(stats.resent_blocks);
+  told.set_connects(stats.connects);
+  told.set_connect_failures(stats.connect_failures);
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ std::vector<Loss> LossesOf(const KernelCounters& kernel, const ProcessorStats& p
 struct SinkSnapshot {
   std::string name;
   SinkStats stats;
+  bool network = false;  ///< it has a peer
 };
 
 /// All that a report on the agent is made of. Each part may be taken by any thread.

@@ -68,6 +68,7 @@ Result<ProbeOptions> ProbeOptionsOf(const CaptureOptions& options) {
     probes.cgroups.push_back(*cgroup);
   }
   probes.ports = options.ports;
+  probes.excluded_pid = static_cast<std::uint32_t>(getpid());
   probes.pids = options.pids;
   probes.uids = options.uids;
   probes.comms = options.comms;
@@ -84,11 +85,6 @@ PipelineHooks PipelineHooksOf(CaptureControl& control) {
           [&control](const ProcessorStats& stats, std::uint64_t ktime_ns) {
             control.shared().PublishProcessor(stats, ktime_ns);
           }};
-}
-
-OutputHooks OutputHooksOf(EventBus& bus, const StopSignal& stop) {
-  return {[&bus](const Error& error) { Warn(bus, error.Describe()); },
-          [&stop] { stop.Raise(StopReason::kOutputClosed); }};
 }
 
 Result<std::unique_ptr<EventLog>> OpenEventLog(const CaptureOptions& options, EventBus& bus) {
@@ -121,6 +117,37 @@ Result<void> AttachLibraries(const CaptureOptions& options, LibraryAttacher& lib
               "one with --wait");
 }
 
+/// Turns records into messages and writes those to the outputs.
+class MessageConsumer final : public RingConsumer {
+ public:
+  static Result<std::unique_ptr<RingConsumer>> Open(const CaptureParts& parts) {
+    auto outputs = Outputs::Open(parts.options, parts.bus, RealtimeOffsetNs(),
+                                 OutputHooksOf(parts.bus, parts.stop));
+    if (!outputs) return tl::make_unexpected(outputs.error());
+    auto pipeline =
+        Pipeline::Open(parts.options, parts.probes, parts.bus, PipelineHooksOf(parts.control));
+    if (!pipeline) return tl::make_unexpected(pipeline.error());
+    return std::unique_ptr<RingConsumer>(
+        new MessageConsumer(std::move(*outputs), std::move(*pipeline)));
+  }
+
+  void Start() override { pipeline_->Start(); }
+  void Drain() override { pipeline_->Drain(); }
+  const ProcessorStats& processor_stats() const override { return pipeline_->processor_stats(); }
+  void Close(const KernelCounters& /*counters*/) override { outputs_->Close(); }
+  void Summarise(const KernelCounters& counters, const Evictions& evictions) const override {
+    PrintSummary(counters, evictions, processor_stats(), outputs_->Snapshots());
+  }
+  std::vector<SinkSnapshot> Sinks() const override { return outputs_->Snapshots(); }
+
+ private:
+  MessageConsumer(std::unique_ptr<Outputs> outputs, std::unique_ptr<Pipeline> pipeline)
+      : outputs_(std::move(outputs)), pipeline_(std::move(pipeline)) {}
+
+  std::unique_ptr<Outputs> outputs_;
+  std::unique_ptr<Pipeline> pipeline_;
+};
+
 /// One capture, from the programs in the kernel to the summary. Members in the order in which they
 /// are needed: what is used by another outlives it.
 class Capture {
@@ -138,7 +165,7 @@ class Capture {
         control_(options, *probes_, stop_, bus_, started_ktime_ns_),
         libraries_(*probes_, bus_) {}
 
-  Result<void> Open();
+  Result<void> Open(const OpenRingConsumer& open);
   Result<void> Run();
 
  private:
@@ -160,22 +187,18 @@ class Capture {
   CaptureControl control_;
   LibraryAttacher libraries_;
   std::unique_ptr<EventLog> log_;
-  std::unique_ptr<Outputs> outputs_;
-  std::unique_ptr<Pipeline> pipeline_;
+  std::unique_ptr<RingConsumer> consumer_;
   std::unique_ptr<ControlThread> control_thread_;
 };
 
-Result<void> Capture::Open() {
+Result<void> Capture::Open(const OpenRingConsumer& open) {
   if (!bus_.Subscribe("events.library.+", library_log_)) std::abort();  // the pattern is ours
   auto log = OpenEventLog(options_, bus_);
   if (!log) return tl::make_unexpected(log.error());
   log_ = std::move(*log);
-  auto outputs = Outputs::Open(options_, bus_, RealtimeOffsetNs(), OutputHooksOf(bus_, stop_));
-  if (!outputs) return tl::make_unexpected(outputs.error());
-  outputs_ = std::move(*outputs);
-  auto pipeline = Pipeline::Open(options_, *probes_, bus_, PipelineHooksOf(control_));
-  if (!pipeline) return tl::make_unexpected(pipeline.error());
-  pipeline_ = std::move(*pipeline);
+  auto consumer = open({options_, *probes_, stop_, bus_, control_});
+  if (!consumer) return tl::make_unexpected(consumer.error());
+  consumer_ = std::move(*consumer);
   control_.SetSinks([this] { return Sinks(); });
   auto control_thread = ControlThread::Open(options_, bus_, control_);
   if (!control_thread) return tl::make_unexpected(control_thread.error());
@@ -185,7 +208,7 @@ Result<void> Capture::Open() {
 
 Result<void> Capture::Run() {
   PublishStart();
-  pipeline_->Start();
+  consumer_->Start();
   control_thread_->Start();
   bus_.SetStage(Stage::kAttaching);
   auto attached = AttachLibraries(options_, libraries_);
@@ -193,6 +216,7 @@ Result<void> Capture::Run() {
     bus_.SetStage(Stage::kCapturing);
     spdlog::info("ready: attached to {} {}; stop with Ctrl-C", libraries_.attached(),
                  libraries_.attached() == 1 ? "library" : "libraries");
+    consumer_->OnReady();
     Watch();
     stop_.RestoreDefault();
   } else {
@@ -218,7 +242,7 @@ void Capture::PublishStart() {
 }
 
 std::vector<SinkSnapshot> Capture::Sinks() const {
-  std::vector<SinkSnapshot> sinks = outputs_->Snapshots();
+  std::vector<SinkSnapshot> sinks = consumer_->Sinks();
   if (log_) sinks.push_back({"event log", log_->stats()});
   return sinks;
 }
@@ -226,9 +250,10 @@ std::vector<SinkSnapshot> Capture::Sinks() const {
 void Capture::Watch() {
   WatchOptions options;
   options.detach_after = [this] { return control_.settings().detach_after(); };
-  options.others = {{requests_.fd(), [this, handlers = control_.signal_handlers()] {
-                       requests_.Dispatch(handlers);
-                     }}};
+  options.others = consumer_->Polled();
+  options.others.push_back({requests_.fd(), [this, handlers = control_.signal_handlers()] {
+                              requests_.Dispatch(handlers);
+                            }});
   options.on_change = [this] {
     control_.shared().PublishAttached(libraries_.names(), libraries_.processes().All());
   };
@@ -239,24 +264,23 @@ void Capture::Watch() {
 Result<KernelCounters> Capture::End(bool began) {
   bus_.SetStage(Stage::kDraining);
   probes_->Detach();
-  pipeline_->Drain();
+  consumer_->Drain();
   auto counters = probes_->ReadCounters();
   if (began && counters) PublishEnd(*counters);
   bus_.SetStage(Stage::kEnded);
-  outputs_->Close();
+  consumer_->Close(counters.value_or(KernelCounters{}));
   control_thread_->Close();
   if (log_) log_->Close();
   return counters;
 }
 
 void Capture::Summarise(const KernelCounters& counters) const {
-  PrintSummary(counters, probes_->CountEvictions(counters), pipeline_->processor_stats(),
-               outputs_->Snapshots());
+  consumer_->Summarise(counters, probes_->CountEvictions(counters));
   PrintBusSummary(bus_, log_ ? std::optional(log_->stats()) : std::nullopt);
 }
 
 void Capture::PublishEnd(const KernelCounters& counters) {
-  const ProcessorStats& stats = pipeline_->processor_stats();
+  const ProcessorStats& stats = consumer_->processor_stats();
   const std::uint64_t seen = counters[TLSCOPE_COUNT_SEEN].bytes;
   bus_.Publish(Topic::kAgentLifecycle,
                CaptureCompletedEvent{MessagesOf(stats), seen, seen - stats.data_bytes,
@@ -266,6 +290,10 @@ void Capture::PublishEnd(const KernelCounters& counters) {
 }  // namespace
 
 Result<void> RunCapture(const CaptureOptions& options) {
+  return RunCapture(options, &MessageConsumer::Open);
+}
+
+Result<void> RunCapture(const CaptureOptions& options, const OpenRingConsumer& open) {
   if (auto result = CheckPrivileges(); !result) return result;
   if (auto result = CheckKernelTypes(options.btf_path); !result) return result;
   if (auto result = CheckPids(options.pids); !result) return result;
@@ -284,7 +312,7 @@ Result<void> RunCapture(const CaptureOptions& options) {
   if (!probes) return tl::make_unexpected(probes.error());
   Capture capture(options, std::move(*stop), std::move(*requests), std::move(*watcher),
                   std::move(*probes));
-  if (auto opened = capture.Open(); !opened) return opened;
+  if (auto opened = capture.Open(open); !opened) return opened;
   return capture.Run();
 }
 

@@ -191,11 +191,15 @@ Result<void> CheckTogether(const CLI::App& capture, const CaptureOptions& option
 
 }  // namespace
 
+void AddWhatIsCaptured(CLI::App& command, CaptureOptions& options) {
+  AddFilters(command, options);
+  AddProbes(command, options);
+}
+
 CLI::App* AddCapture(CLI::App& app, CaptureOptions& options) {
   CLI::App* const capture =
       app.add_subcommand("capture", "Print the plaintext of the TLS traffic on this host");
-  AddFilters(*capture, options);
-  AddProbes(*capture, options);
+  AddWhatIsCaptured(*capture, options);
   AddOutputs(*capture, options);
   AddMessageViews(*capture, options);
   AddEventLog(*capture, options);

@@ -12,10 +12,12 @@
 #include "agent/capture.h"
 #include "agent/capture_command_line.h"
 #include "agent/client_commands.h"
+#include "agent/collect_command_line.h"
 #include "agent/doctor.h"
 #include "agent/live_settings.h"
 #include "agent/log.h"
 #include "agent/option_checks.h"
+#include "agent/recording_commands.h"
 
 namespace tlscope {
 namespace {
@@ -76,7 +78,10 @@ int RunCommandLine(int argc, char** argv) {
   CLI::App* const capture = AddCapture(app, options);
   DoctorOptions doctor_options;
   const CLI::App* const doctor = AddDoctor(app, doctor_options);
+  CollectOptions collect_options;
+  const CLI::App* const collect = AddCollect(app, collect_options);
   const ClientCommands clients(app);
+  const RecordingCommands recordings(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
@@ -93,10 +98,12 @@ int RunCommandLine(int argc, char** argv) {
     }
   }
 
-  OpenLog(LogLevelOf(options));
+  OpenLog(collect->parsed() && collect_options.quiet ? LogLevel::kWarn : LogLevelOf(options));
   if (doctor->parsed()) return DoctorStatus(doctor_options);
-  const std::optional<Result<void>> client = clients.Run();
-  if (const Result<void> result = client ? *client : RunCapture(options); !result) {
+  std::optional<Result<void>> done = clients.Run();
+  if (!done) done = recordings.Run();
+  if (!done && collect->parsed()) done = RunCollect(collect_options);
+  if (const Result<void> result = done ? *done : RunCapture(options); !result) {
     spdlog::error("{}", result.error().Describe());
     return ExitStatusOf(result.error());
   }

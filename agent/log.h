@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace tlscope {
 
@@ -13,5 +14,10 @@ void OpenLog(LogLevel level);
 
 /// Any thread.
 void SetLogLevel(LogLevel level);
+
+/// Shows `line` (printable ASCII) on the terminal that standard error is, below all that is logged;
+/// it replaces the one shown before. `last`: it stays where it is, and the log goes on below it.
+/// What does not fit into the terminal's width is left out. After OpenLog; any thread.
+void ShowBelowLog(std::string_view line, bool last);
 
 }  // namespace tlscope

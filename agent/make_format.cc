@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/make_format.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "agent/color.h"
+#include "processor/formats/hex_format.h"
+#include "processor/formats/json_format.h"
 #include "processor/formats/line_format.h"
+#include "processor/formats/pcapng_format.h"
+#include "processor/formats/protobuf_format.h"
 #include "processor/formats/protoset.h"
 #include "processor/formats/text_format.h"
 
@@ -37,6 +43,25 @@ Result<TextFormatOptions> TextOptions(const OutputOptions& options, const Format
   return text;
 }
 
+ProtobufFormatOptions ProtobufOptions(const OutputOptions& options, const FormatContext& context) {
+  ProtobufFormatOptions protobuf;
+  protobuf.realtime_offset_ns = context.realtime_offset_ns;
+  protobuf.version = TLSCOPE_VERSION;
+  protobuf.pid = static_cast<std::uint32_t>(getpid());
+  protobuf.agent = context.identity;
+  protobuf.plaintext = options.plaintext;
+  protobuf.tags = options.tags;
+  protobuf.delimited = context.delimited;
+  return protobuf;
+}
+
+PcapngOptions PcapngOptionsOf(const FormatContext& context) {
+  PcapngOptions pcapng;
+  pcapng.realtime_offset_ns = context.realtime_offset_ns;
+  pcapng.application = "tlscope " TLSCOPE_VERSION;
+  return pcapng;
+}
+
 }  // namespace
 
 std::uint64_t BodyLimitOf(const OutputOptions& options) {
@@ -53,15 +78,18 @@ Result<std::shared_ptr<Format>> MakeFormat(FormatKind kind, const OutputOptions&
       if (!text) return tl::make_unexpected(text.error());
       return std::make_shared<TextFormat>(*text);
     }
+    case FormatKind::kHex:
+      return std::make_shared<HexFormat>(context.realtime_offset_ns);
     case FormatKind::kLine:
       return std::make_shared<LineFormat>(context.realtime_offset_ns);
-    case FormatKind::kHex:
     case FormatKind::kJson:
+      return std::make_shared<JsonFormat>(context.realtime_offset_ns);
     case FormatKind::kProtobuf:
+      return std::make_shared<ProtobufFormat>(ProtobufOptions(options, context));
     case FormatKind::kPcapng:
       break;
   }
-  return Fail(Errc::kUsage, 0, "write " + std::string(InfoOf(kind).name), "");
+  return std::make_shared<PcapngFormat>(PcapngOptionsOf(context));
 }
 
 }  // namespace tlscope

@@ -19,6 +19,7 @@ struct FormatContext {
   std::int64_t realtime_offset_ns = 0;  ///< CLOCK_REALTIME minus the clock of the events
   bool terminal = false;                ///< bytes of messages must not act on it
   AgentIdentity identity = {};          ///< of this program and this output
+  bool delimited = true;  ///< protobuf stands behind its length; false: carriers keep it apart
 };
 
 /// A format as the options want it. Fails when the file of descriptors cannot be read.

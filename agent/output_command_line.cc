@@ -109,7 +109,7 @@ Result<void> CheckParts(const OutputOptions& options, const std::vector<OutputSp
 
 }  // namespace
 
-void AddOutputs(CLI::App& command, OutputOptions& options) {
+void AddOutputTargets(CLI::App& command, OutputOptions& options) {
   command
       .add_option("-o,--output", options.outputs,
                   "Where to write, and as what: - (standard output), a path, unix:///PATH, "
@@ -122,6 +122,10 @@ void AddOutputs(CLI::App& command, OutputOptions& options) {
                   "exchange; json: one object per message or exchange")
       ->check(FormatName());
   AddRotation(command, "--rotate", "each output file", options.rotation);
+}
+
+void AddOutputs(CLI::App& command, OutputOptions& options) {
+  AddOutputTargets(command, options);
   command.add_flag("--plaintext", options.plaintext,
                    "Send the plaintext as it passed in protobuf, too, for collectors that write "
                    "pcapng");
@@ -133,16 +137,20 @@ void AddMessageViews(CLI::App& command, OutputOptions& options) {
           "Bytes kept of one message's body; the rest is reported by size");
   AddSize(command, "--max-body", options.max_body_bytes,
           "Bytes shown of a body, if less than --tsize; 0 for no further limit");
-  command
-      .add_option("--protoset", options.protoset_path,
-                  "Show gRPC messages as JSON by the descriptors in this file")
-      ->check(CLI::ExistingFile);
   command.add_flag("--show-frames", options.show_frames, "Print a line for each HTTP/2 frame, too");
   command.add_flag("--show-handshakes", options.show_handshakes,
                    "Print lines for each TLS handshake, too: version, server name, protocols");
   command.add_flag("--headers-only", options.headers_only, "Keep no bodies, only their sizes");
   command.add_flag("--raw-body", options.raw_body,
                    "Leave bodies in the codings they were sent in (gzip, br and so on)");
+  AddTextViews(command, options);
+}
+
+void AddTextViews(CLI::App& command, OutputOptions& options) {
+  command
+      .add_option("--protoset", options.protoset_path,
+                  "Show gRPC messages as JSON by the descriptors in this file")
+      ->check(CLI::ExistingFile);
   CLI::Option* const binary = AddChoice<BodyView>(
       command, "--binary", options.body_view,
       {{"auto", BodyView::kAuto}, {"show", BodyView::kShow}, {"hex", BodyView::kHex}},
@@ -156,6 +164,19 @@ void AddMessageViews(CLI::App& command, OutputOptions& options) {
       command, "--color", options.color,
       {{"auto", ColorMode::kAuto}, {"always", ColorMode::kAlways}, {"never", ColorMode::kNever}},
       "Colour the text; auto: on a terminal, unless NO_COLOR is set");
+}
+
+void AddProgress(CLI::App& command, ProgressStyle& style) {
+  CLI::Option* const option = AddChoice<ProgressStyle>(command, "--progress", style,
+                                                       {{"compact", ProgressStyle::kCompact},
+                                                        {"detailed", ProgressStyle::kDetailed},
+                                                        {"bars", ProgressStyle::kBars},
+                                                        {"none", ProgressStyle::kNone}},
+                                                       "How to show on a terminal how far it is");
+  command
+      .add_flag_callback(
+          "--no-progress", [&style] { style = ProgressStyle::kNone; }, "Do not show how far it is")
+      ->excludes(option);
 }
 
 void AddRotation(CLI::App& command, const std::string& prefix, const std::string& what,

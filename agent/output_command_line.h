@@ -7,6 +7,7 @@
 
 #include "agent/output_options.h"
 #include "agent/output_spec.h"
+#include "agent/progress.h"
 #include "processor/result.h"
 
 namespace tlscope {
@@ -14,8 +15,17 @@ namespace tlscope {
 /// Adds `-o`, `--format` and what there is to say of files and of connections to collectors.
 void AddOutputs(CLI::App& command, OutputOptions& options);
 
+/// Of these, only where to write, as what, and when another file begins.
+void AddOutputTargets(CLI::App& command, OutputOptions& options);
+
 /// Adds what is kept of messages and how text shows them.
 void AddMessageViews(CLI::App& command, OutputOptions& options);
+
+/// Of these, only how text shows messages.
+void AddTextViews(CLI::App& command, OutputOptions& options);
+
+/// Adds how work with an end shows how far it is.
+void AddProgress(CLI::App& command, ProgressStyle& style);
 
 /// Adds `PREFIX`, `PREFIX-keep` and `PREFIX-gzip`; `what` is rotated: "the event log".
 void AddRotation(CLI::App& command, const std::string& prefix, const std::string& what,

@@ -7,6 +7,7 @@
 
 #include "processor/formats/text_options.h"
 #include "processor/sinks/rotate_period.h"
+#include "processor/sinks/sink.h"
 
 namespace tlscope {
 
@@ -52,6 +53,9 @@ struct OutputOptions {
 
   std::string instance = "default";  ///< tells apart the agents of a host
   std::vector<std::string> tags;     ///< "key=value" each, of every event
+  std::string host;                  ///< whose events they are; empty: this one's
+
+  WhenFull when_full = WhenFull::kDrop;  ///< of every output
 };
 
 }  // namespace tlscope

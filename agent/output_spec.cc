@@ -2,31 +2,11 @@
 #include "agent/output_spec.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <optional>
 #include <utility>
 
 namespace tlscope {
 namespace {
-
-struct Scheme {
-  std::string_view prefix;
-  OutputTarget target;
-  std::string_view example;
-};
-
-constexpr std::array kSchemes = {
-    Scheme{"unix://", OutputTarget::kUnix, "unix:///run/collector.sock"},
-    Scheme{"tcp://", OutputTarget::kTcp, "tcp://collector:4317"},
-    Scheme{"tls://", OutputTarget::kTls, "tls://collector:4317"},
-    Scheme{"kafka://", OutputTarget::kKafka, "kafka://broker1,broker2/topic"}};
-
-// sun_path of sockaddr_un, its final NUL included (unix(7)).
-constexpr std::size_t kMaxSocketPath = 108;
-
-// Of a topic (Kafka's own limit, org.apache.kafka.common.internals.Topic).
-constexpr std::size_t kMaxTopicBytes = 249;
 
 auto Refuse(std::string_view text, std::string remedy) {
   return Fail(Errc::kUsage, 0, "write to '" + std::string(text) + "'", std::move(remedy));
@@ -55,72 +35,45 @@ std::optional<FormatKind> FormatOfPath(std::string_view path) {
   return std::nullopt;
 }
 
-/// "host:port", an IPv6 address in brackets.
-bool ReadHostPort(std::string_view text, OutputSpec& spec) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return false;
-  std::string_view host = text.substr(0, colon);
-  const std::string_view port = text.substr(colon + 1);
-  const bool bracketed = host.starts_with('[') && host.ends_with(']');
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  const auto parsed = std::from_chars(port.data(), port.data() + port.size(), spec.port);
-  if (parsed.ec != std::errc() || parsed.ptr != port.data() + port.size() || spec.port == 0)
-    return false;
-  if (host.empty() || (!bracketed && host.find(':') != std::string_view::npos)) return false;
-  if (host.find_first_of("/?#@ ") != std::string_view::npos) return false;
-  spec.host = host;
-  return true;
-}
-
-bool IsTopic(std::string_view topic) {
-  return !topic.empty() && topic.size() <= kMaxTopicBytes && topic != "." && topic != ".." &&
-         std::ranges::all_of(topic, [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '.' || c == '_' || c == '-';
-         });
-}
-
-bool ReadKafka(std::string_view text, OutputSpec& spec) {
-  const std::size_t slash = text.find('/');
-  if (slash == 0 || slash == std::string_view::npos) return false;
-  spec.brokers = text.substr(0, slash);
-  spec.topic = text.substr(slash + 1);
-  return IsTopic(spec.topic);
-}
-
-bool ReadAuthority(std::string_view rest, OutputSpec& spec) {
-  switch (spec.target) {
-    case OutputTarget::kUnix:
-      spec.path = rest;
-      return rest.starts_with('/') && rest.size() > 1 && rest.size() < kMaxSocketPath;
-    case OutputTarget::kTcp:
-    case OutputTarget::kTls:
-      return ReadHostPort(rest, spec);
-    case OutputTarget::kKafka:
-      return ReadKafka(rest, spec);
-    case OutputTarget::kStdout:
-    case OutputTarget::kFile:
+OutputTarget TargetOf(StreamAddress::Kind kind) {
+  switch (kind) {
+    case StreamAddress::Kind::kUnix:
+      return OutputTarget::kUnix;
+    case StreamAddress::Kind::kTcp:
+      return OutputTarget::kTcp;
+    case StreamAddress::Kind::kTls:
       break;
   }
-  return false;
+  return OutputTarget::kTls;
 }
 
-Result<OutputSpec> ReadUrl(std::string_view url, std::optional<FormatKind> format,
+Result<OutputSpec> ReadKafka(const std::string& url, OutputSpec spec) {
+  auto address = ParseKafkaAddress(url);
+  if (!address) return tl::make_unexpected(address.error());
+  if (spec.format == FormatKind::kPcapng)
+    return Refuse(spec.text,
+                  "pcapng is one stream, which Kafka would cut into messages; Kafka takes "
+                  "protobuf and json");
+  spec.target = OutputTarget::kKafka;
+  spec.kafka = std::move(*address);
+  return spec;
+}
+
+Result<OutputSpec> ReadUrl(std::string_view target, std::optional<FormatKind> format,
                            OutputSpec spec) {
-  const auto* const scheme = std::ranges::find_if(
-      kSchemes, [&](const Scheme& known) { return url.starts_with(known.prefix); });
-  if (scheme == kSchemes.end())
+  const std::string url(target);
+  spec.format = format.value_or(FormatKind::kProtobuf);
+  if (url.starts_with("kafka://")) return ReadKafka(url, std::move(spec));
+  const bool stream =
+      url.starts_with("unix://") || url.starts_with("tcp://") || url.starts_with("tls://");
+  if (!stream)
     return Refuse(spec.text,
                   "a URL is one of unix:///PATH, tcp://HOST:PORT, tls://HOST:PORT and "
                   "kafka://BROKERS/TOPIC");
-  spec.target = scheme->target;
-  spec.format = format.value_or(FormatKind::kProtobuf);
-  if (!ReadAuthority(url.substr(scheme->prefix.size()), spec))
-    return Refuse(spec.text, "write it like " + std::string(scheme->example));
-  if (spec.target == OutputTarget::kKafka && spec.format == FormatKind::kPcapng)
-    return Refuse(spec.text,
-                  "pcapng is one stream, which Kafka would cut into messages; Kafka "
-                  "takes protobuf and json");
+  auto address = ParseStreamAddress(url);
+  if (!address) return tl::make_unexpected(address.error());
+  spec.target = TargetOf(address->kind);
+  spec.stream = std::move(*address);
   return spec;
 }
 
@@ -141,12 +94,19 @@ Result<OutputSpec> ReadPath(std::string_view path, std::optional<FormatKind> for
 
 /// What two outputs cannot share.
 std::string Place(const OutputSpec& spec) {
-  if (spec.target == OutputTarget::kStdout) return "-";
-  if (spec.target == OutputTarget::kFile) return spec.path;
-  const std::size_t format = spec.text.find("://");
-  return spec.text.substr(spec.text.rfind(':', format - 1) == std::string::npos
-                              ? 0
-                              : spec.text.rfind(':', format - 1) + 1);
+  switch (spec.target) {
+    case OutputTarget::kStdout:
+      return "-";
+    case OutputTarget::kFile:
+      return spec.path;
+    case OutputTarget::kKafka:
+      return spec.kafka.Url();
+    case OutputTarget::kUnix:
+    case OutputTarget::kTcp:
+    case OutputTarget::kTls:
+      break;
+  }
+  return spec.stream.Url();
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 
 #include "processor/formats/format_kind.h"
 #include "processor/result.h"
+#include "processor/sinks/kafka_address.h"
+#include "processor/sinks/stream_address.h"
 
 namespace tlscope {
 
@@ -18,12 +20,10 @@ enum class OutputTarget : std::uint8_t { kStdout, kFile, kUnix, kTcp, kTls, kKaf
 struct OutputSpec {
   FormatKind format = FormatKind::kText;
   OutputTarget target = OutputTarget::kStdout;
-  std::string path;        ///< of a file (strftime(3) pattern in its last part) or a Unix socket
-  std::string host;        ///< of tcp and tls: a name or an address, without brackets
-  std::uint16_t port = 0;  ///< likewise
-  std::string brokers;     ///< of Kafka: "host[:port],..."
-  std::string topic;       ///< likewise
-  std::string text;        ///< as it was given
+  std::string path;      ///< of a file: a pattern of strftime(3) in its last part
+  StreamAddress stream;  ///< of unix, tcp and tls
+  KafkaAddress kafka;
+  std::string text;  ///< as it was given
 
   /// What messages to people call it.
   std::string Name() const { return target == OutputTarget::kStdout ? "standard output" : text; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/outputs.h"
 
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,11 +12,18 @@
 #include "agent/capture_control.h"
 #include "agent/make_format.h"
 #include "agent/output_command_line.h"
+#include "agent/warning.h"
+#include "processor/formats/protobuf_format.h"
 #include "processor/sinks/fd_sink.h"
 #include "processor/sinks/file_sink.h"
+#include "processor/sinks/kafka_sink.h"
+#include "processor/sinks/stream_sink.h"
 
 namespace tlscope {
 namespace {
+
+// Queued where whoever makes messages waits: enough to keep both threads busy.
+constexpr std::uint64_t kWaitingQueueBytes = 8U << 20;
 
 using Marker = std::function<std::string(std::uint64_t blocks, std::uint64_t bytes)>;
 
@@ -32,8 +40,7 @@ std::uint64_t RandomId() {
 
 /// What a format is made of. It ignores what it does not show.
 std::vector<const char*> PatternsOf(FormatKind kind, const OutputOptions& options) {
-  if (kind == FormatKind::kPcapng)
-    return {"events.tls.plaintext", "events.conn.opened", "events.conn.closed"};
+  if (kind == FormatKind::kPcapng) return {"events.tls.plaintext", "events.conn.closed"};
   std::vector<const char*> patterns{"events.http.request",  "events.http.response",
                                     "events.http.exchange", "events.websocket.message",
                                     "events.tls.data",      "events.tls.lost"};
@@ -48,18 +55,23 @@ std::vector<const char*> PatternsOf(FormatKind kind, const OutputOptions& option
 }
 
 Result<std::unique_ptr<Sink>> OpenStdout(
-    Marker marker, std::function<void(int error_number, bool over)> on_failure) {
+    WhenFull when_full, Marker marker,
+    std::function<void(int error_number, bool over)> on_failure) {
   FdSinkOptions options;
+  options.when_full = when_full;
+  if (when_full == WhenFull::kWait) options.queue_bytes = kWaitingQueueBytes;
   options.marker = std::move(marker);
   options.on_failure = std::move(on_failure);
   return FdSink::Open(STDOUT_FILENO, std::move(options));
 }
 
 Result<std::unique_ptr<Sink>> OpenFile(const OutputSpec& spec, const RotationOptions& rotation,
-                                       const std::shared_ptr<Format>& format,
+                                       WhenFull when_full, const std::shared_ptr<Format>& format,
                                        std::function<void(const Error& error)> on_failure) {
   FileSinkOptions options;
   options.pattern = spec.path;
+  options.when_full = when_full;
+  if (when_full == WhenFull::kWait) options.queue_bytes = kWaitingQueueBytes;
   options.rotate_bytes = rotation.bytes;
   options.rotate_period = rotation.period;
   options.gzip = rotation.gzip;
@@ -74,7 +86,71 @@ Result<std::unique_ptr<Sink>> OpenFile(const OutputSpec& spec, const RotationOpt
   return FileSink::Open(options);
 }
 
+std::uint64_t SpoolBytes(const OutputOptions& options) {
+  return std::uint64_t{options.spool_mib} << 20;
+}
+
+Result<std::unique_ptr<Sink>> OpenStream(const OutputSpec& spec, const OutputOptions& options,
+                                         const std::shared_ptr<Format>& format,
+                                         const OutputHooks& hooks) {
+  StreamSinkOptions stream;
+  stream.address = spec.stream;
+  stream.tls = {options.tls_ca, options.tls_cert, options.tls_key, options.tls_server_name};
+  stream.spool_bytes = SpoolBytes(options);
+  stream.when_full = options.when_full;
+  stream.framed = spec.format == FormatKind::kProtobuf;
+  if (stream.framed) {
+    stream.start = [protobuf = std::static_pointer_cast<ProtobufFormat>(format)](
+                       std::uint64_t next_sequence) { return protobuf->Hello(next_sequence); };
+  } else {
+    stream.start = [format](std::uint64_t) { return format->Start(); };
+    stream.marker = MarkerOf(format);
+  }
+  stream.on_connected = [hooks, name = spec.Name()] {
+    if (hooks.on_connected) hooks.on_connected(name);
+  };
+  stream.on_failure = [hooks, name = spec.Name()](const Error& error,
+                                                  std::chrono::milliseconds retry_delay) {
+    if (hooks.on_retry) hooks.on_retry(name, error, retry_delay);
+  };
+  return StreamSink::Open(std::move(stream));
+}
+
+KafkaFraming FramingOf(FormatKind format) {
+  // Protobuf is not delimited for Kafka.
+  return format == FormatKind::kProtobuf ? KafkaFraming::kNone : KafkaFraming::kNewline;
+}
+
+Result<std::unique_ptr<Sink>> OpenKafka(const OutputSpec& spec, const OutputOptions& options,
+                                        const OutputHooks& hooks) {
+  KafkaSinkOptions kafka;
+  kafka.address = spec.kafka;
+  kafka.properties = options.kafka_options;
+  kafka.framing = FramingOf(spec.format);
+  kafka.queue_bytes = SpoolBytes(options);
+  kafka.when_full = options.when_full;
+  kafka.on_connected = [hooks, name = spec.Name()] {
+    if (hooks.on_connected) hooks.on_connected(name);
+  };
+  kafka.on_failure = hooks.on_failure;
+  return KafkaSink::Open(std::move(kafka));
+}
+
 }  // namespace
+
+OutputHooks OutputHooksOf(EventBus& bus, const StopSignal& stop) {
+  OutputHooks hooks;
+  hooks.on_failure = [&bus](const Error& error) { Warn(bus, error.Describe()); };
+  hooks.on_retry = [&bus](const std::string& name, const Error& error,
+                          std::chrono::milliseconds delay) {
+    Warn(bus, error.Describe() + "; messages are kept up to --spool-mib until it works");
+    bus.Publish(Topic::kHealthDiagnostics,
+                RetryEvent{name, error.Describe(), static_cast<std::uint64_t>(delay.count())});
+  };
+  hooks.on_connected = [](const std::string& name) { spdlog::info("connected to {}", name); };
+  hooks.on_over = [&stop] { stop.Raise(StopReason::kOutputClosed); };
+  return hooks;
+}
 
 Result<std::unique_ptr<Outputs>> Outputs::Open(const OutputOptions& options, EventBus& bus,
                                                std::int64_t realtime_offset_ns, OutputHooks hooks) {
@@ -106,12 +182,14 @@ Result<void> Outputs::Add(const OutputSpec& spec, const OutputOptions& options,
   FormatContext context;
   context.realtime_offset_ns = realtime_offset_ns;
   context.terminal = terminal;
-  context.identity = {HostName(), options.instance, RandomId()};
+  context.identity = {options.host.empty() ? HostName() : options.host, options.instance,
+                      RandomId()};
+  context.delimited = spec.target != OutputTarget::kKafka;
   auto format = MakeFormat(spec.format, options, context);
   if (!format) return tl::make_unexpected(format.error());
   auto sink = OpenSink(spec, options, *format);
   if (!sink) return tl::make_unexpected(sink.error());
-  Entry entry{spec.Name(), std::move(*sink), nullptr};
+  Entry entry{spec.Name(), spec.network(), std::move(*sink), nullptr};
   entry.output = std::make_unique<Output>(std::move(*format), *entry.sink);
   if (to_stdout) entry.output->Start();
   entries_.push_back(std::move(entry));
@@ -123,18 +201,19 @@ Result<std::unique_ptr<Sink>> Outputs::OpenSink(const OutputSpec& spec,
                                                 const std::shared_ptr<Format>& format) {
   switch (spec.target) {
     case OutputTarget::kStdout:
-      return OpenStdout(MarkerOf(format), [this](int error_number, bool over) {
+      return OpenStdout(options.when_full, MarkerOf(format), [this](int error_number, bool over) {
         OnStdoutFailure(error_number, over);
       });
     case OutputTarget::kFile:
-      return OpenFile(spec, options.rotation, format, hooks_.on_failure);
+      return OpenFile(spec, options.rotation, options.when_full, format, hooks_.on_failure);
     case OutputTarget::kUnix:
     case OutputTarget::kTcp:
     case OutputTarget::kTls:
+      return OpenStream(spec, options, format, hooks_);
     case OutputTarget::kKafka:
       break;
   }
-  return Fail(Errc::kUsage, 0, "write to " + spec.text);
+  return OpenKafka(spec, options, hooks_);
 }
 
 void Outputs::OnStdoutFailure(int error_number, bool over) {
@@ -145,6 +224,10 @@ void Outputs::OnStdoutFailure(int error_number, bool over) {
                           : "messages are dropped until it works again"});
 }
 
+void Outputs::Flush() {
+  for (const Entry& entry : entries_) entry.sink->Flush();
+}
+
 void Outputs::Close() {
   for (const Entry& entry : entries_) entry.sink->Close();
 }
@@ -152,7 +235,9 @@ void Outputs::Close() {
 std::vector<SinkSnapshot> Outputs::Snapshots() const {
   std::vector<SinkSnapshot> snapshots;
   snapshots.reserve(entries_.size());
-  for (const Entry& entry : entries_) snapshots.push_back({entry.name, entry.sink->stats()});
+  for (const Entry& entry : entries_) {
+    snapshots.push_back({entry.name, entry.sink->stats(), entry.network});
+  }
   return snapshots;
 }
 

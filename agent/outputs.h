@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "agent/agent_status.h"
 #include "agent/output_options.h"
 #include "agent/output_spec.h"
+#include "agent/stop_signal.h"
 #include "processor/event_bus.h"
 #include "processor/formats/format.h"
 #include "processor/output.h"
@@ -21,11 +23,20 @@ namespace tlscope {
 
 /// What Outputs tells while it runs, on threads of its own.
 struct OutputHooks {
-  /// An output cannot be written to for now; its messages are dropped, spooled or tried again.
+  /// An output cannot be written to for now.
   std::function<void(const Error& error)> on_failure;
+  /// An output has no connection: `error` says why, and it is tried again after `delay`.
+  std::function<void(const std::string& name, const Error& error, std::chrono::milliseconds delay)>
+      on_retry;
+  /// An output has a connection, for the first time or again.
+  std::function<void(const std::string& name)> on_connected;
   /// Nobody reads standard output any longer, and there is no other output.
   std::function<void()> on_over;
 };
+
+/// Hooks that warn, tell the bus of retries, and stop the command when its output is over. Both are
+/// borrowed.
+OutputHooks OutputHooksOf(EventBus& bus, const StopSignal& stop);
 
 /// The outputs of one command: formats and sinks as the options say, fed by a bus.
 class Outputs {
@@ -34,6 +45,9 @@ class Outputs {
   /// `realtime_offset_ns`: CLOCK_REALTIME minus the clock of the events. Fails as the sinks do.
   static Result<std::unique_ptr<Outputs>> Open(const OutputOptions& options, EventBus& bus,
                                                std::int64_t realtime_offset_ns, OutputHooks hooks);
+
+  /// Waits until what was taken is written, as Sink::Flush.
+  void Flush();
 
   /// Writes what was taken, each within its own deadline. After the last event.
   void Close();
@@ -44,6 +58,7 @@ class Outputs {
  private:
   struct Entry {
     std::string name;
+    bool network;
     std::unique_ptr<Sink> sink;
     std::unique_ptr<Output> output;  // borrows the sink
   };

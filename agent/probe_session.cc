@@ -54,6 +54,7 @@ Result<SkeletonPtr> OpenSkeleton(const ProbeOptions& options) {
   skeleton->rodata->filter_by_comm = !options.comms.empty();
   skeleton->rodata->filter_by_cgroup = !options.cgroups.empty();
   skeleton->rodata->filter_by_port = !options.ports.empty();
+  skeleton->rodata->excluded_tgid = options.excluded_pid;
   bpf_map__set_max_entries(skeleton->maps.events, static_cast<std::uint32_t>(options.ring_bytes));
   return skeleton;
 }

@@ -37,6 +37,9 @@ struct ProbeOptions {
   std::vector<std::string> comms;
   std::vector<std::uint64_t> cgroups;  ///< as CgroupId tells them; those below are watched, too
   std::vector<std::uint16_t> ports;    ///< of either end
+  /// Whose calls are not looked at at all; 0: nobody's. An agent that writes to TLS by itself would
+  /// otherwise capture what it writes, and write that, and so on.
+  std::uint32_t excluded_pid = 0;
   std::uint64_t max_payload_bytes = 1U << 20;
   std::uint64_t ring_bytes = 32U << 20;  ///< a power of two, at least the page size
   std::string btf_path;

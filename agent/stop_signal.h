@@ -12,7 +12,7 @@
 namespace tlscope {
 
 /// Why a capture ends.
-enum class StopReason : std::uint8_t { kSignal, kCommand, kOutputClosed };
+enum class StopReason : std::uint8_t { kSignal, kCommand, kOutputClosed, kLimit };
 
 constexpr std::string_view StopReasonName(StopReason reason) {
   switch (reason) {
@@ -22,6 +22,8 @@ constexpr std::string_view StopReasonName(StopReason reason) {
       return "command";
     case StopReason::kOutputClosed:
       return "output closed";
+    case StopReason::kLimit:
+      return "limit reached";
   }
   return "";
 }

@@ -12,10 +12,10 @@
 #include <string>
 #include <utility>
 
-#include "agent/backoff.h"
 #include "agent/color.h"
 #include "agent/stdout_writer.h"
 #include "agent/stop_signal.h"
+#include "processor/backoff.h"
 #include "processor/clock.h"
 #include "processor/event_bus.h"
 #include "processor/ipc/client.h"

@@ -8,7 +8,6 @@
 #include "parsers/parser_registry.h"
 
 namespace tlscope {
-namespace {
 
 std::string MessagesByType(const ProcessorStats& processor) {
   std::string text;
@@ -21,7 +20,19 @@ std::string MessagesByType(const ProcessorStats& processor) {
   return text.empty() ? "none" : text;
 }
 
-}  // namespace
+void PrintLosses(const KernelCounters& kernel) {
+  const auto row = [&](tlscope_counter counter) { return kernel[counter]; };
+  spdlog::info(
+      "lost: ring full {} ({} bytes), map full {} ({} bytes), unreadable memory {} ({} bytes), "
+      "over --max-payload {} ({} bytes), sent by SSL_sendfile {} ({} bytes), paused {} "
+      "({} bytes)",
+      row(TLSCOPE_COUNT_RING_FULL).events, row(TLSCOPE_COUNT_RING_FULL).bytes,
+      row(TLSCOPE_COUNT_MAP_FULL).events, row(TLSCOPE_COUNT_MAP_FULL).bytes,
+      row(TLSCOPE_COUNT_FAULT).events, row(TLSCOPE_COUNT_FAULT).bytes,
+      row(TLSCOPE_COUNT_TRUNCATED).events, row(TLSCOPE_COUNT_TRUNCATED).bytes,
+      row(TLSCOPE_COUNT_SENDFILE).events, row(TLSCOPE_COUNT_SENDFILE).bytes,
+      row(TLSCOPE_COUNT_PAUSED).events, row(TLSCOPE_COUNT_PAUSED).bytes);
+}
 
 void PrintSummary(const KernelCounters& kernel, const Evictions& evictions,
                   const ProcessorStats& processor, const std::vector<SinkSnapshot>& outputs) {
@@ -33,16 +44,7 @@ void PrintSummary(const KernelCounters& kernel, const Evictions& evictions,
       "messages: {} ({})",
       std::accumulate(processor.messages.begin(), processor.messages.end(), std::uint64_t{0}),
       MessagesByType(processor));
-  spdlog::info(
-      "lost: ring full {} ({} bytes), map full {} ({} bytes), unreadable memory {} ({} bytes), "
-      "over --max-payload {} ({} bytes), sent by SSL_sendfile {} ({} bytes), paused {} "
-      "({} bytes)",
-      row(TLSCOPE_COUNT_RING_FULL).events, row(TLSCOPE_COUNT_RING_FULL).bytes,
-      row(TLSCOPE_COUNT_MAP_FULL).events, row(TLSCOPE_COUNT_MAP_FULL).bytes,
-      row(TLSCOPE_COUNT_FAULT).events, row(TLSCOPE_COUNT_FAULT).bytes,
-      row(TLSCOPE_COUNT_TRUNCATED).events, row(TLSCOPE_COUNT_TRUNCATED).bytes,
-      row(TLSCOPE_COUNT_SENDFILE).events, row(TLSCOPE_COUNT_SENDFILE).bytes,
-      row(TLSCOPE_COUNT_PAUSED).events, row(TLSCOPE_COUNT_PAUSED).bytes);
+  PrintLosses(kernel);
   spdlog::info(
       "lost besides: {} records without plaintext (ring full), {} returns without a call, {} "
       "undecodable "
@@ -60,11 +62,18 @@ void PrintSummary(const KernelCounters& kernel, const Evictions& evictions,
 }
 
 void PrintOutputs(const std::vector<SinkSnapshot>& outputs) {
-  for (const auto& [name, sink] : outputs) {
+  for (const auto& [name, sink, network] : outputs) {
     spdlog::info(
         "output to {}: {} messages written ({} bytes), {} dropped", name, sink.written_blocks,
         sink.written_bytes,
         sink.dropped_full_blocks + sink.dropped_failed_blocks + sink.dropped_closed_blocks);
+    if (!network) continue;
+    spdlog::info(
+        "  of those written {} were acknowledged; of those dropped {} for want of room, {} not "
+        "delivered or refused, of which {} were sent; {} were sent again; {} connections, {} "
+        "failures to connect",
+        sink.acknowledged_blocks, sink.dropped_full_blocks, sink.dropped_failed_blocks,
+        sink.unconfirmed_blocks, sink.resent_blocks, sink.connects, sink.connect_failures);
   }
 }
 

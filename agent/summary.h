@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "agent/agent_status.h"
@@ -16,6 +17,12 @@ namespace tlscope {
 ///   seen bytes == delivered bytes + bytes of every cause of loss.
 void PrintSummary(const KernelCounters& kernel, const Evictions& evictions,
                   const ProcessorStats& processor, const std::vector<SinkSnapshot>& outputs);
+
+/// What the kernel side lost of plaintext, by cause.
+void PrintLosses(const KernelCounters& kernel);
+
+/// "HttpRequest 3, HttpResponse 3"; "none".
+std::string MessagesByType(const ProcessorStats& processor);
 
 /// What became of the messages of each output.
 void PrintOutputs(const std::vector<SinkSnapshot>& outputs);

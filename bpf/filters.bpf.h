@@ -22,6 +22,9 @@ const volatile __u8 filter_by_comm = 0;
 const volatile __u8 filter_by_cgroup = 0;
 const volatile __u8 filter_by_port = 0;
 
+/* The agent's own process, when it is not to see itself; 0: nobody. */
+const volatile __u32 excluded_tgid = 0;
+
 struct comm_key {
 	char name[TLSCOPE_COMM_LEN];
 };
@@ -88,8 +91,16 @@ static __always_inline int cgroup_wanted(void)
 	return 0;
 }
 
+/* Nothing at all is done for such a process, not even counting. */
+static __always_inline int process_excluded(void)
+{
+	return excluded_tgid && bpf_get_current_pid_tgid() >> 32 == excluded_tgid;
+}
+
 static __always_inline int process_wanted(void)
 {
+	if (process_excluded())
+		return 0;
 	if (filter_by_pid) {
 		__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 

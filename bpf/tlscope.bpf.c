@@ -36,6 +36,8 @@ static __always_inline int enter(struct pt_regs *ctx, __u8 direction, __u64 move
 	struct stream_key key;
 
 	keep_own_stack(ctx);
+	if (process_excluded())
+		return 0;
 	if (!process_wanted()) {
 		count(TLSCOPE_COUNT_FILTERED, 0);
 		return 0;
@@ -157,14 +159,17 @@ static __always_inline int find_socket(struct thread *thread, struct stream *str
 
 static __always_inline int leave(struct pt_regs *ctx, const int use_loop)
 {
-	struct thread *thread = find_thread();
 	struct emission emission = {};
 	struct stream_key key;
 	struct stream *stream;
+	struct thread *thread;
 	struct call call;
 	__u64 len;
 
 	keep_own_stack(ctx);
+	if (process_excluded())
+		return 0;
+	thread = find_thread();
 	if (!thread || !take_call(thread, PT_REGS_SP(ctx) - RETURN_POP, &call)) {
 		if (!filters_in_use() || process_wanted())
 			count(TLSCOPE_COUNT_NO_CALL, 0);

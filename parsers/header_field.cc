@@ -30,4 +30,9 @@ std::string_view FindField(std::string_view lines, std::string_view name) {
   return {};
 }
 
+std::string_view FindHost(std::string_view head) {
+  const std::string_view authority = FindField(head, ":authority");
+  return authority.empty() ? FindField(head, "host") : authority;
+}
+
 }  // namespace tlscope

@@ -10,4 +10,7 @@ namespace tlscope {
 /// none. A pseudo-header of HTTP/2 is found by its name with the colon, ":authority".
 std::string_view FindField(std::string_view lines, std::string_view name);
 
+/// Which host a request's `head` names, port included: `:authority`, or `Host`.
+std::string_view FindHost(std::string_view head);
+
 }  // namespace tlscope

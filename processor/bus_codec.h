@@ -9,6 +9,7 @@
 
 #include "processor/bus_events.h"
 #include "processor/correlation.h"
+#include "processor/field_text.h"
 #include "processor/topic.h"
 
 namespace tlscope {
@@ -27,6 +28,8 @@ struct EventStamp {
 
 /// "key=value" each, as EncodeStamp wants them.
 std::string EncodeTags(const std::vector<std::string>& tags);
+/// The same as the `repeated string` of another message.
+std::string EncodeTags(const std::vector<std::string>& tags, int field);
 
 /// Bytes that EncodeStamp writes at most, for tags of so many bytes.
 constexpr std::size_t MaxStampBytes(std::size_t encoded_tag_bytes) {
@@ -46,7 +49,5 @@ struct PayloadLimits {
 /// result points into it. Texts of the agent itself are cut to kMaxTextBytes.
 std::string_view EncodePayload(Topic topic, const BusPayload& payload, const PayloadLimits& limits,
                                std::vector<char>& buffer, EventKind& kind);
-
-inline constexpr std::size_t kMaxTextBytes = 4096;
 
 }  // namespace tlscope

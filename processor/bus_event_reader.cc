@@ -54,6 +54,14 @@ const BusPayload* BusEventReader::Read(const v1::BusEvent& event) {
   return read ? &*payload_ : nullptr;
 }
 
+const BusPayload* BusEventReader::Read(const v1::BusEvent& event, const MessageContent& content) {
+  const BusPayload* const read = Read(event);
+  message_.head = content.head;
+  message_.body = content.body;
+  message_.trailers = content.trailers;
+  return read;
+}
+
 void BusEventReader::ReadConnection(const v1::Connection& connection) {
   connection_.pid = connection.pid();
   connection_.tid = connection.tid();
@@ -112,7 +120,7 @@ bool BusEventReader::ReadOfConnection(const v1::BusEvent& event) {
       payload_.emplace(ExchangeEvent{
           connection_, uuid_, from.method(), from.target(), from.host(), To16(from.status()),
           from.request_bytes(), from.response_bytes(), Time(from.request_unix_ns()),
-          Time(from.first_byte_unix_ns()), Time(from.last_byte_unix_ns())});
+          Time(from.first_byte_unix_ns()), Time(from.last_byte_unix_ns()), from.exchange()});
       return true;
     }
     case v1::BusEvent::kFrameDecoded: {
@@ -173,8 +181,8 @@ bool BusEventReader::ReadOfHandshake(const v1::BusEvent& event) {
         told_.protocol = from.protocol();
         return tell(from.direction(), Kind::kProtocol);
       }
-      payload_.emplace(
-          ProtocolEvent{connection_, Direction(from.direction()), uuid_, from.protocol()});
+      payload_.emplace(ProtocolEvent{connection_, Direction(from.direction()), uuid_,
+                                     from.protocol(), Time(event.time_unix_ns())});
       return true;
     }
     default:

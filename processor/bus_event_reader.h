@@ -18,6 +18,13 @@ class Connection;
 class MessageDecoded;
 }  // namespace v1
 
+/// What a message holds, where it does not stand in its MessageDecoded.
+struct MessageContent {
+  std::string_view head;
+  std::string_view body;
+  std::string_view trailers;
+};
+
 /// Turns what came from a bus back into what went onto it, for the formats: times are nanoseconds
 /// since 1970 UTC instead of CLOCK_MONOTONIC, so that a format's offset is 0. One thread.
 class BusEventReader {
@@ -25,6 +32,8 @@ class BusEventReader {
   /// Borrows from `event` and from the reader, until the next call. Null for an event of a kind
   /// that is not known, or without its detail. Numbers out of their range become 0.
   const BusPayload* Read(const v1::BusEvent& event);
+  /// The same for a message whose content stands elsewhere. The payload has a copy of it.
+  const BusPayload* Read(const v1::BusEvent& event, const MessageContent& content);
 
  private:
   void ReadConnection(const v1::Connection& connection);

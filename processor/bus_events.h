@@ -96,6 +96,7 @@ struct ExchangeEvent {
   std::uint64_t request_ktime_ns;     ///< first byte of the request
   std::uint64_t first_byte_ktime_ns;  ///< first byte of the response
   std::uint64_t last_byte_ktime_ns;   ///< last byte of the response
+  std::uint64_t exchange = 0;         ///< Message::exchange of both; 0: unpaired
 
   static constexpr EventKind event_kind() { return EventKind::kExchangeCompleted; }
 };
@@ -150,7 +151,8 @@ struct ProtocolEvent {
   const ConnectionInfo& connection;
   DataType direction;
   std::string_view uuid;
-  std::string_view protocol;  ///< "http/1.1"
+  std::string_view protocol;  ///< ProtocolSpec::name
+  std::uint64_t ktime_ns = 0;
 
   static constexpr EventKind event_kind() { return EventKind::kProtocolDetected; }
 };

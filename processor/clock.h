@@ -20,6 +20,9 @@ inline std::int64_t UnixNs() {
   return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+/// What tells the time as UnixNs does.
+using WallClock = std::int64_t (*)();
+
 /// CLOCK_REALTIME minus CLOCK_MONOTONIC, in nanoseconds, as it was at the first call: two
 /// measurements differ by what passes between the two clocks, and so would the times that outputs
 /// tell of one event.

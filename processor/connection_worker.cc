@@ -211,7 +211,7 @@ void ConnectionWorker::OnProtocol(DataType direction, const ProtocolSpec& protoc
                                   std::uint64_t ktime_ns) {
   if (!env_.bus.Wants(Topic::kTlsProtocol)) return;
   env_.bus.Publish(Topic::kTlsProtocol, {ktime_ns, info_.correlation},
-                   ProtocolEvent{info_, direction, uuid_.Of(direction), protocol.name});
+                   ProtocolEvent{info_, direction, uuid_.Of(direction), protocol.name, ktime_ns});
 }
 
 /// Of an exchange by its number; of one that has none, and so no other event: of its own.
@@ -245,7 +245,8 @@ void ConnectionWorker::Publish(const Exchange& exchange) {
                                  .response_bytes = exchange.response_bytes,
                                  .request_ktime_ns = exchange.request_ktime_ns,
                                  .first_byte_ktime_ns = exchange.first_byte_ktime_ns,
-                                 .last_byte_ktime_ns = exchange.last_byte_ktime_ns});
+                                 .last_byte_ktime_ns = exchange.last_byte_ktime_ns,
+                                 .exchange = exchange.number});
 }
 
 }  // namespace tlscope

@@ -12,7 +12,7 @@
 #include "processor/clock.h"
 #include "processor/formats/decimal.h"
 #include "processor/formats/json_event.h"
-#include "processor/formats/json_message.h"
+#include "processor/formats/json_string.h"
 #include "processor/formats/utc_time.h"
 #include "tlscope/v1/events.pb.h"
 

@@ -15,7 +15,7 @@ EventProcessor::EventProcessor(const ProcessorOptions& options, EventBus& bus)
       budget_(options.budget_bytes),
       env_{options_.limits, ProtocolTable::Registered(),
            budget_,         bus.MakePublisher(),
-           stats_,          RandomHashKey(),
+           stats_,          options_.socket_key ? *options_.socket_key : RandomHashKey(),
            options_.ports},
       workers_(RandomHashKey()),
       handshakes_(RandomHashKey()) {
@@ -27,15 +27,26 @@ void EventProcessor::OnRecord(std::span<const std::byte> record) noexcept {
   Result<Record> decoded = Decode(record);
   if (!decoded) {
     KeepError(std::move(decoded.error()));
-  } else if (const auto* data = std::get_if<SSLDataEvent>(&*decoded)) {
+  } else {
+    Dispatch(*decoded);
+  }
+}
+
+void EventProcessor::OnEvent(const Record& record) noexcept {
+  ++stats_.records;
+  Dispatch(record);
+}
+
+void EventProcessor::Dispatch(const Record& record) {
+  if (const auto* data = std::get_if<SSLDataEvent>(&record)) {
     OnData(*data);
-  } else if (const auto* connection = std::get_if<ConnDataEvent>(&*decoded)) {
+  } else if (const auto* connection = std::get_if<ConnDataEvent>(&record)) {
     OnConnection(*connection);
-  } else if (const auto* end = std::get_if<SSLEndEvent>(&*decoded)) {
+  } else if (const auto* end = std::get_if<SSLEndEvent>(&record)) {
     OnSslEnd(*end);
-  } else if (const auto* socket = std::get_if<SSLSocketEvent>(&*decoded)) {
+  } else if (const auto* socket = std::get_if<SSLSocketEvent>(&record)) {
     OnSslSocket(*socket);
-  } else if (const auto* handshake = std::get_if<SSLHandshakeEvent>(&*decoded)) {
+  } else if (const auto* handshake = std::get_if<SSLHandshakeEvent>(&record)) {
     OnHandshake(*handshake);
   }
 }

@@ -4,15 +4,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "parsers/byte_budget.h"
 #include "parsers/stream_parser.h"
+#include "processor/decoder.h"
 #include "processor/event_bus.h"
 #include "processor/events.h"
 #include "processor/handshake_reader.h"
 #include "processor/handshake_table.h"
+#include "processor/keyed_hash.h"
 #include "processor/processor_stats.h"
 #include "processor/result.h"
 #include "processor/worker_env.h"
@@ -35,6 +38,9 @@ struct ProcessorOptions {
   /// Ports of which a connection must have one at either end; empty: any. The kernel side asks the
   /// same, but not of connections whose ends it does not know yet.
   std::vector<std::uint16_t> ports = {};
+  /// Hides the addresses of sockets in UUIDs; nullopt: of the operating system's randomness. Given
+  /// where they are hidden already, so that the same events have the same UUIDs.
+  std::optional<HashKey> socket_key = {};
 };
 
 /// Takes ring records in order, follows every connection in them, and publishes what they amount to
@@ -52,6 +58,9 @@ class EventProcessor {
 
   /// One record, borrowed for the call. One that cannot be decoded is counted and dropped.
   void OnRecord(std::span<const std::byte> record) noexcept;
+
+  /// The same for a record that is decoded already, as Decode promises it: also counted.
+  void OnEvent(const Record& record) noexcept;
 
   /// Time has come to `ktime_ns` (CLOCK_MONOTONIC, as in the records). Call at any rate, at best
   /// once per tick; costs nothing per connection that is not due.
@@ -74,6 +83,7 @@ class EventProcessor {
   const std::deque<Error>& recent_errors() const { return errors_; }
 
  private:
+  void Dispatch(const Record& record);
   void OnData(const SSLDataEvent& event);
   void OnConnection(const ConnDataEvent& event);
   void OnSslEnd(const SSLEndEvent& event);

@@ -39,11 +39,6 @@ bool IsFinalResponse(const Message& message) {
 bool Begins(const Message& message) { return message.part <= 1; }
 bool Ends(const Message& message) { return message.part == 0 || message.last_part; }
 
-std::string_view HostOf(const Message& message) {
-  const std::string_view authority = FindField(message.head, ":authority");
-  return authority.empty() ? FindField(message.head, "host") : authority;
-}
-
 void TakeRequestLine(Message& message, Exchange& exchange) {
   exchange.request_ktime_ns = message.first_ktime_ns;
   exchange.method = message.method.substr(0, ExchangePairing::kMaxMethod);
@@ -52,7 +47,7 @@ void TakeRequestLine(Message& message, Exchange& exchange) {
     exchange.target.resize(ExchangePairing::kMaxTarget);
     exchange.target.shrink_to_fit();
   }
-  exchange.host = HostOf(message).substr(0, ExchangePairing::kMaxHost);
+  exchange.host = FindHost(message.head).substr(0, ExchangePairing::kMaxHost);
 }
 
 void NoteRequest(const Message& message, Exchange& exchange) {

@@ -47,9 +47,13 @@ class ProtoWriter {
     if (!bytes.empty()) PutBytes(field, bytes);
   }
   void PutBytes(int field, std::string_view bytes) {
-    Tag(field, 2);
-    at_ = Stream::WriteVarint64ToArray(bytes.size(), at_);
+    PutLength(field, bytes.size());
     Raw(bytes);
+  }
+  /// The beginning of a field of so many bytes, which are written elsewhere.
+  void PutLength(int field, std::size_t bytes) {
+    Tag(field, 2);
+    at_ = Stream::WriteVarint64ToArray(bytes, at_);
   }
   /// Fields that are serialised already.
   void Raw(std::string_view bytes) { at_ = std::copy(bytes.begin(), bytes.end(), at_); }

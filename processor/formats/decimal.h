@@ -3,6 +3,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -16,9 +17,11 @@ inline void AppendDecimal(std::uint64_t value, std::string& out) {
 
 /// Appends `value` as 16 hexadecimal digits: how ids are written.
 inline void AppendHexId(std::uint64_t value, std::string& out) {
-  for (int shift = 60; shift >= 0; shift -= 4) {
-    out.push_back("0123456789abcdef"[value >> shift & 15]);
+  std::array<char, 16> digits;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    digits[i] = "0123456789abcdef"[value >> (60 - 4 * i) & 15];
   }
+  out.append(digits.data(), digits.size());
 }
 
 }  // namespace tlscope

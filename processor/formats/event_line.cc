@@ -4,7 +4,6 @@
 #include <google/protobuf/message.h>
 
 #include <algorithm>
-#include <cstdint>
 #include <vector>
 
 #include "processor/formats/event_kind.h"
@@ -77,8 +76,7 @@ void AppendFields(const Message& message, std::string& out) {
 
 void AppendEventLine(const v1::BusEvent& event, std::string& out) {
   out += "Time:";
-  const std::int64_t time = std::max<std::int64_t>(event.time_unix_ns(), 0);
-  UtcTime(0).Append(static_cast<std::uint64_t>(time), out);
+  AppendWallTime(event.time_unix_ns(), out);
   out += ", Topic:";
   AppendFieldValue(event.topic(), out);
   out += ", Kind:";

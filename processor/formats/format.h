@@ -28,7 +28,7 @@ class Format {
   virtual std::string Start() const { return {}; }
 
   /// What stands where `blocks` events of `bytes` bytes in all were not taken by the sink. Any
-  /// thread, as above.
+  /// thread, as above; so it names no agent, of which there may have been several.
   virtual std::string Dropped(std::uint64_t /*blocks*/, std::uint64_t /*bytes*/) const {
     return {};
   }

@@ -13,6 +13,7 @@
 #include "processor/formats/base64.h"
 #include "processor/formats/decimal.h"
 #include "processor/formats/endpoint_text.h"
+#include "processor/formats/json_string.h"
 #include "processor/formats/utf8.h"
 #include "tlscope/v1/events.pb.h"
 
@@ -23,8 +24,6 @@ using google::protobuf::EnumDescriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
-
-constexpr std::string_view kHexDigits = "0123456789abcdef";
 
 void AppendDouble(double value, std::string& out) {
   if (!std::isfinite(value)) {
@@ -214,37 +213,6 @@ class Printer {
 };
 
 }  // namespace
-
-void AppendJsonString(std::string_view text, std::string& out) {
-  out.push_back('"');
-  while (!text.empty()) {
-    const auto byte = static_cast<std::uint8_t>(text.front());
-    std::size_t length = 1;
-    if (byte == '"' || byte == '\\') {
-      out.push_back('\\');
-      out.push_back(text.front());
-    } else if (byte == '\n') {
-      out += "\\n";
-    } else if (byte == '\r') {
-      out += "\\r";
-    } else if (byte == '\t') {
-      out += "\\t";
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += "\\u00";
-      out.push_back(kHexDigits[byte >> 4]);
-      out.push_back(kHexDigits[byte & 15]);
-    } else if (byte < 0x80) {
-      out.push_back(text.front());
-    } else if ((length = Utf8CharacterBytes(text)) != 0) {
-      out += text.substr(0, length);
-    } else {
-      out += "\xef\xbf\xbd";
-      length = 1;
-    }
-    text.remove_prefix(length);
-  }
-  out.push_back('"');
-}
 
 void AppendJsonMembers(const Message& message, UnsetFields unset, std::string& out) {
   Printer(message, unset, out).AppendMembers();

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 namespace google::protobuf {
 class FieldDescriptor;
@@ -11,9 +10,6 @@ class Message;
 }  // namespace google::protobuf
 
 namespace tlscope {
-
-/// Appends `text` as a string of JSON, quotes included. What is not UTF-8 becomes U+FFFD.
-void AppendJsonString(std::string_view text, std::string& out);
 
 enum class UnsetFields : std::uint8_t { kLeaveOut, kShow };
 

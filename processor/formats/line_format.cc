@@ -55,11 +55,25 @@ void LineFormat::Append(const BusPayload& payload, std::string& out) {
   } else if (const auto* loss = std::get_if<LossEvent>(&payload)) {
     AppendLoss(*loss, out);
   } else if (const auto* limit = std::get_if<RateLimitEvent>(&payload)) {
-    time_.Append(limit->ktime_ns, out);
-    out += " - - - LIMITED - - ";
-    AppendDecimal(limit->dropped, out);
-    out += " -\n";
+    AppendRateLimit(*limit, out);
   }
+}
+
+std::string LineFormat::Dropped(std::uint64_t blocks, std::uint64_t /*bytes*/) const {
+  std::string line;
+  AppendWallTime(clock_(), line);
+  line += " - - - DROPPED - - ";
+  AppendDecimal(blocks, line);
+  line += " -\n";
+  return line;
+}
+
+void LineFormat::AppendRateLimit(const RateLimitEvent& event, std::string& out) {
+  time_.Append(event.ktime_ns, out);
+  out += " - - - LIMITED - - ";
+  AppendDecimal(event.dropped, out);
+  out += " -";
+  EndLine(out);
 }
 
 void LineFormat::AppendExchange(const ExchangeEvent& event, std::string& out) {
@@ -71,7 +85,8 @@ void LineFormat::AppendExchange(const ExchangeEvent& event, std::string& out) {
   AppendUrl(event, out);
   out.push_back(' ');
   if (event.status == 0) {
-    out += "- - -\n";
+    out += "- - -";
+    EndLine(out);
     return;
   }
   AppendDecimal(event.status, out);
@@ -79,14 +94,15 @@ void LineFormat::AppendExchange(const ExchangeEvent& event, std::string& out) {
   AppendDecimal(event.response_bytes, out);
   out.push_back(' ');
   AppendMilliseconds(event.request_ktime_ns, event.last_byte_ktime_ns, out);
-  out.push_back('\n');
+  EndLine(out);
 }
 
 void LineFormat::AppendLoss(const LossEvent& event, std::string& out) {
   AppendOrigin(event.connection, event.ktime_ns, out);
   out += "LOST - - ";
   AppendDecimal(event.bytes, out);
-  out += " -\n";
+  out += " -";
+  EndLine(out);
 }
 
 void LineFormat::AppendOrigin(const ConnectionInfo& connection, std::uint64_t ktime_ns,
@@ -103,6 +119,16 @@ void LineFormat::AppendOrigin(const ConnectionInfo& connection, std::uint64_t kt
     AppendEndpoint(connection.tuple.family, connection.tuple.remote, out);
   }
   out.push_back(' ');
+}
+
+void LineFormat::EndLine(std::string& out) const {
+  if (agent() != nullptr) {
+    out.push_back(' ');
+    AppendColumn(agent()->host, out);
+    out.push_back('/');
+    AppendColumn(agent()->instance, out);
+  }
+  out.push_back('\n');
 }
 
 }  // namespace tlscope

@@ -3,12 +3,11 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "processor/event_bus.h"
 #include "processor/formats/format.h"
+#include "processor/formats/header_line.h"
 #include "processor/formats/text_options.h"
-#include "processor/formats/utc_time.h"
 
 namespace tlscope {
 
@@ -23,19 +22,14 @@ class TextFormat final : public Format {
   explicit TextFormat(const TextFormatOptions& options);
 
   void Append(const BusPayload& payload, std::string& out) override;
+  std::string Dropped(std::uint64_t blocks, std::uint64_t bytes) const override;
 
  private:
   void AppendMessage(const MessageEvent& event, std::string& out);
-  void AppendFrame(const FrameEvent& event, std::string& out);
-  void AppendHandshake(const HandshakeEvent& event, std::string& out);
-  void AppendLoss(const LossEvent& event, std::string& out);
-  void AppendRateLimit(const RateLimitEvent& event, std::string& out);
-  void AppendOrigin(const ConnectionInfo& connection, std::uint64_t ktime_ns, std::string_view uuid,
-                    std::string& out);
   void AppendHead(const Message& message, std::string& out) const;
 
   TextFormatOptions options_;
-  UtcTime time_;
+  HeaderLine header_;
 };
 
 }  // namespace tlscope

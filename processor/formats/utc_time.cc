@@ -53,4 +53,8 @@ void UtcTime::Append(std::uint64_t ktime_ns, std::string& out) {
   out.append(text.data(), text.size());
 }
 
+void AppendWallTime(std::int64_t unix_ns, std::string& out) {
+  UtcTime(0).Append(static_cast<std::uint64_t>(std::max<std::int64_t>(unix_ns, 0)), out);
+}
+
 }  // namespace tlscope

@@ -24,4 +24,7 @@ class UtcTime {
   std::array<char, 20> cached_text_{};  // "2026-11-21T08:54:12."
 };
 
+/// Appends a time of the wall clock, in nanoseconds since 1970 UTC, in the same form. Any thread.
+void AppendWallTime(std::int64_t unix_ns, std::string& out);
+
 }  // namespace tlscope

@@ -13,4 +13,7 @@ std::size_t Utf8CharacterBytes(std::string_view bytes);
 /// Whether all of `bytes` is UTF-8.
 bool IsUtf8(std::string_view bytes);
 
+/// As much of `text`, UTF-8, as fits `max_bytes` and ends with a character.
+std::string_view CutUtf8(std::string_view text, std::size_t max_bytes);
+
 }  // namespace tlscope

@@ -80,6 +80,7 @@ DelimitedReader::Status DelimitedReader::Next(std::string_view& message) {
   if (status == VarintStatus::kNeedMore) return Status::kNeedMore;
   if (status == VarintStatus::kInvalid || bytes > max_bytes_) {
     invalid_ = true;
+    if (status == VarintStatus::kDone) refused_bytes_ = bytes;
     return Status::kInvalid;
   }
   if (left.size() < bytes) return Status::kNeedMore;

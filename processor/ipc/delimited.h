@@ -52,8 +52,19 @@ class DelimitedReader {
   /// `message` is borrowed until the next Prepare or Append.
   Status Next(std::string_view& message);
 
+  /// Gives its memory back when nothing is held and it is more than `bytes`.
+  void Shrink(std::size_t bytes) {
+    if (begin_ != end_ || buffer_.size() <= bytes) return;
+    buffer_ = {};
+    begin_ = end_ = 0;
+  }
+
+  /// After kInvalid: the length that was beyond the limit; 0 when it was no varint.
+  std::uint64_t refused_bytes() const { return refused_bytes_; }
+
   /// Whether bytes are held that no message was handed out for.
   bool holds_bytes() const { return begin_ != end_; }
+  std::size_t held_bytes() const { return end_ - begin_; }
 
  private:
   std::size_t max_bytes_;
@@ -61,6 +72,7 @@ class DelimitedReader {
   std::size_t begin_ = 0;  // of what was not handed out
   std::size_t end_ = 0;
   bool invalid_ = false;
+  std::uint64_t refused_bytes_ = 0;
 };
 
 }  // namespace tlscope

@@ -38,7 +38,9 @@ bool BlockQueue::Push(std::string block) {
   if (bytes == 0) return true;
   bool wake = false;
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    if (options_.when_full == WhenFull::kWait)
+      room_.wait(lock, [&] { return closing_ || broken_ || HasRoomFor(bytes) || WriterIsIdle(); });
     ++stats_.pushed_blocks;
     stats_.pushed_bytes += bytes;
     if (closing_ || broken_) {
@@ -71,6 +73,12 @@ void BlockQueue::Close() {
     closing_ = true;
   }
   wake_.notify_one();
+  room_.notify_all();
+}
+
+void BlockQueue::Flush() {
+  std::unique_lock lock(mutex_);
+  room_.wait(lock, [this] { return closing_ || broken_ || WriterIsIdle(); });
 }
 
 SinkStats BlockQueue::stats() const {
@@ -118,9 +126,16 @@ bool BlockQueue::WriterShouldWake() const {
          (writer_state_ == WriterState::kLingering && held_bytes_ >= kBatchBytes);
 }
 
+/// True when it has done what it could with all it was given: it may still hold a block whose rest
+/// a full disk did not take.
+bool BlockQueue::WriterIsIdle() const {
+  return writer_state_ == WriterState::kWaiting && queue_.empty();
+}
+
 bool BlockQueue::Take(BlockBatch& batch) {
   std::unique_lock lock(mutex_);
   writer_state_ = WriterState::kWaiting;
+  if (queue_.empty()) room_.notify_all();
   wake_.wait(lock, [this] { return closing_ || !queue_.empty(); });
   if (!closing_ && held_bytes_ < kBatchBytes) {
     writer_state_ = WriterState::kLingering;
@@ -199,6 +214,7 @@ void BlockQueue::Break(BlockBatch& batch) {
     std::move(queue_.begin(), queue_.end(), std::back_inserter(batch.entries));
     queue_.clear();
   }
+  room_.notify_all();
   Drop(batch.entries, batch.next);
   batch = {};
 }
@@ -206,6 +222,10 @@ void BlockQueue::Break(BlockBatch& batch) {
 void BlockQueue::Release(std::size_t block_bytes) {
   held_bytes_ -= block_bytes;
   --held_blocks_;
+  // Half empty rather than one by one: then there is work for both threads.
+  const bool half_empty =
+      held_bytes_ <= options_.queue_bytes / 2 && held_blocks_ <= options_.queue_blocks / 2;
+  if (held_blocks_ == 0 || half_empty) room_.notify_all();
 }
 
 }  // namespace tlscope

@@ -33,6 +33,7 @@ struct BlockQueueOptions {
   std::chrono::milliseconds drain_deadline{2000};
   /// Makes the bytes written where blocks were refused because the queue was full. Empty: none are.
   std::function<std::string(std::uint64_t blocks, std::uint64_t bytes)> marker = {};
+  WhenFull when_full = WhenFull::kDrop;
 };
 
 /// What the writer has taken from a BlockQueue.
@@ -58,7 +59,7 @@ struct BlockBatch {
 };
 
 /// The bounded queue between those who push blocks and the one thread that writes them, and the
-/// account of what became of each. Pushing never waits for the writer.
+/// account of what became of each. Pushing waits for the writer only with WhenFull::kWait.
 class BlockQueue {
  public:
   explicit BlockQueue(BlockQueueOptions options) : options_(std::move(options)) {}
@@ -70,6 +71,8 @@ class BlockQueue {
   /// Takes a block; false when it was not taken. A block larger than the whole queue is taken when
   /// the queue is empty.
   [[nodiscard]] bool Push(std::string block);
+  /// Waits until what was taken is written or given up, or until Close.
+  void Flush();
   /// Refuses later pushes and starts the drain deadline. Calling it again does nothing.
   void Close();
   SinkStats stats() const;
@@ -101,12 +104,14 @@ class BlockQueue {
   void Enqueue(std::string&& block);
   void EnqueueMarker();
   bool WriterShouldWake() const;
+  bool WriterIsIdle() const;
   void Release(std::size_t block_bytes);
 
   const BlockQueueOptions options_;
 
-  mutable std::mutex mutex_;  // guards what follows
-  std::condition_variable wake_;
+  mutable std::mutex mutex_;      // guards what follows
+  std::condition_variable wake_;  // the writer
+  std::condition_variable room_;  // those who wait for it, with WhenFull::kWait and in Flush
   std::vector<Entry> queue_;
   std::uint64_t held_bytes_ = 0;      // queued or being written
   std::size_t held_blocks_ = 0;       // likewise

@@ -18,15 +18,11 @@ BlockQueueOptions QueueOptionsOf(const FdSinkOptions& options) {
           .queue_blocks = options.queue_blocks,
           .linger = options.linger,
           .drain_deadline = options.drain_deadline,
-          .marker = options.marker};
+          .marker = options.marker,
+          .when_full = options.when_full};
 }
 
 }  // namespace
-
-std::string TextDropMarker(std::uint64_t blocks, std::uint64_t bytes) {
-  return "[tlscope: " + std::to_string(blocks) + " messages (" + std::to_string(bytes) +
-         " bytes) not written: the output is too slow]\n";
-}
 
 Result<std::unique_ptr<FdSink>> FdSink::Open(int fd, FdSinkOptions options) {
   Result<FdWriter> writer = FdWriter::Open(fd);
@@ -47,6 +43,8 @@ FdSink::FdSink(FdWriter writer, FdSinkOptions options)
 FdSink::~FdSink() { Close(); }
 
 bool FdSink::Push(std::string block) { return queue_.Push(std::move(block)); }
+
+void FdSink::Flush() { queue_.Flush(); }
 
 void FdSink::Close() {
   queue_.Close();

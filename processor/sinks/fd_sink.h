@@ -16,9 +16,6 @@
 
 namespace tlscope {
 
-/// The line that stands in text output for blocks that were refused.
-std::string TextDropMarker(std::uint64_t blocks, std::uint64_t bytes);
-
 /// How an FdSink queues and gives up.
 struct FdSinkOptions {
   std::uint64_t queue_bytes = 64U << 20;
@@ -28,7 +25,8 @@ struct FdSinkOptions {
   /// How long Close waits for a reader that does not read.
   std::chrono::milliseconds drain_deadline{2000};
   /// Makes the bytes written where blocks were refused because the queue was full. Empty: none are.
-  std::function<std::string(std::uint64_t blocks, std::uint64_t bytes)> marker = TextDropMarker;
+  std::function<std::string(std::uint64_t blocks, std::uint64_t bytes)> marker = {};
+  WhenFull when_full = WhenFull::kDrop;
   /// Called on the writer thread, at most once per kind: `over` false, a block could not be
   /// written (disk full, I/O error) and later ones are tried; `over` true, nothing more can be
   /// written (the reader is gone) and pushes are refused from here on. Must not call Close.
@@ -48,6 +46,7 @@ class FdSink final : public Sink {
 
   /// A block larger than the whole queue is taken when the queue is empty.
   [[nodiscard]] bool Push(std::string block) override;
+  void Flush() override;
   /// Not from several threads at once.
   void Close() override;
   SinkStats stats() const override;

@@ -82,8 +82,8 @@ ssize_t FdWriter::Write(std::span<iovec> parts) {
   return written >= 0 ? written : -errno;
 }
 
-void FdWriter::Await(std::chrono::milliseconds timeout) const {
-  Writable(fd_, static_cast<int>(timeout.count()));
+bool FdWriter::Await(std::chrono::milliseconds timeout) const {
+  return Writable(fd_, static_cast<int>(timeout.count()));
 }
 
 }  // namespace tlscope

@@ -35,8 +35,8 @@ class FdWriter {
   /// Lets go of what was opened again, so that the reader sees the end. Nothing may follow.
   void Close();
 
-  /// Waits until writing is worth a try, at most `timeout`.
-  void Await(std::chrono::milliseconds timeout) const;
+  /// Waits until writing is worth a try, at most `timeout`. False when it is not.
+  bool Await(std::chrono::milliseconds timeout) const;
 
  private:
   enum class Mode : std::uint8_t {

@@ -26,7 +26,8 @@ BlockQueueOptions QueueOptionsOf(const FileSinkOptions& options) {
           .queue_blocks = options.queue_blocks,
           .linger = options.linger,
           .drain_deadline = options.drain_deadline,
-          .marker = options.marker};
+          .marker = options.marker,
+          .when_full = options.when_full};
 }
 
 RotatingFileOptions RotatingOptionsOf(const FileSinkOptions& options) {
@@ -105,6 +106,8 @@ FileSink::FileSink(const FileSinkOptions& options, std::unique_ptr<OutputFolder>
 FileSink::~FileSink() { Close(); }
 
 bool FileSink::Push(std::string block) { return queue_.Push(std::move(block)); }
+
+void FileSink::Flush() { queue_.Flush(); }
 
 void FileSink::Close() {
   queue_.Close();

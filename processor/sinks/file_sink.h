@@ -57,6 +57,7 @@ struct FileSinkOptions {
   std::chrono::milliseconds drain_deadline{2000};
   /// Makes the bytes written where blocks were refused because the queue was full. Empty: none are.
   std::function<std::string(std::uint64_t blocks, std::uint64_t bytes)> marker = {};
+  WhenFull when_full = WhenFull::kDrop;
   /// Called on one of the sink's threads at the first failure to write (a full disk: blocks are
   /// dropped until there is room), to begin another file (the old one is written on), to compress
   /// and to remove: four times at most. Must not call the sink.
@@ -79,6 +80,7 @@ class FileSink final : public Sink {
 
   /// A block larger than the whole queue is taken when the queue is empty.
   [[nodiscard]] bool Push(std::string block) override;
+  void Flush() override;
   /// Not from several threads at once.
   void Close() override;
   SinkStats stats() const override;

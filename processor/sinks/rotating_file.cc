@@ -80,6 +80,17 @@ bool RotatingFile::IsDue(std::size_t block_bytes, TimePoint now) const {
   return options_.rotate_bytes != 0 && has_blocks_ && block_bytes > Room();
 }
 
+bool RotatingFile::WouldOpen(std::size_t block_bytes) const {
+  return !fd_ || IsDue(block_bytes, options_.now());
+}
+
+int RotatingFile::Sync() { return fdatasync(fd_.get()) == 0 ? 0 : errno; }
+
+std::uint64_t RotatingFile::inode() const {
+  struct stat status {};
+  return fd_ && fstat(fd_.get(), &status) == 0 ? status.st_ino : 0;
+}
+
 std::uint64_t RotatingFile::Room() const {
   if (options_.rotate_bytes == 0) return std::numeric_limits<std::uint64_t>::max();
   return options_.rotate_bytes - std::min(options_.rotate_bytes, size_);

@@ -55,6 +55,16 @@ class RotatingFile {
   /// Takes the last `bytes` bytes back: they are the beginning of a block whose rest cannot follow.
   void TakeBack(std::size_t bytes);
 
+  /// Whether Prepare(block_bytes) would open a file, now.
+  bool WouldOpen(std::size_t block_bytes) const;
+  /// Returns once what was written is on the disk. 0 or an errno.
+  int Sync();
+
+  /// Of the file written now; the inode is 0 when there is none.
+  const std::string& name() const { return name_; }
+  std::uint64_t size() const { return size_; }
+  std::uint64_t inode() const;
+
   /// Writes the last block and closes the file. Nothing may follow.
   void Close();
 

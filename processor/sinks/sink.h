@@ -12,16 +12,41 @@ namespace tlscope {
 struct SinkStats {
   std::uint64_t pushed_blocks = 0;
   std::uint64_t pushed_bytes = 0;
+  /// Given away for good: written to the file; to a peer, acknowledged by it, or wholly written to
+  /// the connection with one that acknowledges nothing.
   std::uint64_t written_blocks = 0;
   std::uint64_t written_bytes = 0;
-  std::uint64_t dropped_full_blocks = 0;  ///< refused: the reader is too slow
+  std::uint64_t dropped_full_blocks = 0;  ///< refused: the reader is too slow, or away
   std::uint64_t dropped_full_bytes = 0;
-  std::uint64_t dropped_failed_blocks = 0;  ///< taken, then lost to a failed write or at Close
+  /// Taken, then lost to a failed write or at Close; or such as the output can never take.
+  std::uint64_t dropped_failed_blocks = 0;
   std::uint64_t dropped_failed_bytes = 0;
   std::uint64_t dropped_closed_blocks = 0;  ///< refused: the output is broken or closed
   std::uint64_t dropped_closed_bytes = 0;
-  std::uint64_t queued_blocks = 0;  ///< the backlog: taken, waiting or being written now
+  std::uint64_t queued_blocks = 0;  ///< the backlog: taken, and not yet any of the above
   std::uint64_t queued_bytes = 0;
+
+  // Of sinks with a peer; 0 of all others.
+
+  std::uint64_t acknowledged_blocks = 0;  ///< of those written: the peer said that it has them
+  std::uint64_t acknowledged_bytes = 0;
+  /// Of those queued: wholly sent on this connection, and not yet acknowledged.
+  std::uint64_t unacknowledged_blocks = 0;
+  std::uint64_t unacknowledged_bytes = 0;
+  /// Of those dropped_failed: sent at least once, so that the peer may have them all the same.
+  std::uint64_t unconfirmed_blocks = 0;
+  std::uint64_t unconfirmed_bytes = 0;
+  std::uint64_t resent_blocks = 0;  ///< sent on another connection once more
+  std::uint64_t connects = 0;       ///< connections made; of Kafka, times it began to take messages
+  /// Tries to connect that failed and connections that were lost.
+  std::uint64_t connect_failures = 0;
+  std::uint64_t connections = 0;  ///< now: 0 or 1
+};
+
+/// What becomes of a block that has no room.
+enum class WhenFull : std::uint8_t {
+  kDrop,  ///< it is refused: who pushes has no time
+  kWait,  ///< whoever pushes it waits: nothing may be missing
 };
 
 /// Where formatted blocks go. A block is what must not be torn: a message with its header. Any
@@ -30,8 +55,9 @@ class Sink {
  public:
   virtual ~Sink() = default;
 
-  /// Takes a block, in order. Never blocks; false when it was not taken, because the queue is full
-  /// or the output is gone. The caller counts.
+  /// Takes a block, in order. Never blocks, unless the sink was made to wait for room (WhenFull);
+  /// false when it was not taken, because the queue is full or the output is gone. The caller
+  /// counts.
   [[nodiscard]] virtual bool Push(std::string block) = 0;
 
   /// The same for a block of the connection with this id (Correlation::root), whose blocks are to
@@ -39,6 +65,10 @@ class Sink {
   [[nodiscard]] virtual bool PushOf(std::uint64_t /*connection*/, std::string block) {
     return Push(std::move(block));
   }
+
+  /// Waits until what was taken is written or given up, however long that takes, or until another
+  /// thread calls Close. For those who have time; does nothing where the sink cannot tell.
+  virtual void Flush() {}
 
   /// Writes what was taken, waiting no longer than the sink's own deadline. Later pushes are
   /// refused. Calling it again does nothing.

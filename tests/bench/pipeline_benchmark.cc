@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The userspace path on one core: records in memory -> decode -> parse -> text, which is dropped.
+// The userspace path on one core: records in memory -> decode -> parse -> format -> nothing.
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,6 +16,9 @@
 
 #include "bpf/tlscope_abi.h"
 #include "processor/event_processor.h"
+#include "processor/formats/hex_format.h"
+#include "processor/formats/json_format.h"
+#include "processor/formats/pcapng_format.h"
 #include "processor/formats/text_format.h"
 #include "processor/heap.h"
 #include "processor/output.h"
@@ -163,9 +167,9 @@ Traffic LargeBodies(std::size_t body_bytes) {
   return traffic;
 }
 
-/// Bytes of no protocol: `printable` decides between text and hex dump.
-Traffic RawBytes(std::size_t bytes, bool printable) {
-  const std::string call(bytes, printable ? '.' : '\x01');
+/// Bytes of no protocol, all the same: which decides between text and hex dump.
+Traffic RawBytes(std::size_t bytes, char byte) {
+  const std::string call(bytes, byte);
   Traffic traffic(kConnections * 2);
   for (std::uint64_t i = 0; i < kConnections; ++i) {
     traffic.Call(i, TLSCOPE_READ, call);
@@ -174,11 +178,13 @@ Traffic RawBytes(std::size_t bytes, bool printable) {
   return traffic;
 }
 
-void RunPipeline(benchmark::State& state, Traffic traffic, Sink& sink) {
+void RunPipeline(benchmark::State& state, Traffic traffic, Sink& sink,
+                 std::unique_ptr<Format> format = std::make_unique<TextFormat>(TextFormatOptions{}),
+                 std::string_view topics = "#") {
   KeepFreedMemory();  // as the agent does
   EventBus bus;
-  Output output(std::make_unique<TextFormat>(TextFormatOptions{}), sink);
-  if (!bus.Subscribe("#", output)) state.SkipWithError("no subscription");
+  Output output(std::move(format), sink);
+  if (!bus.Subscribe(topics, output)) state.SkipWithError("no subscription");
   EventProcessor processor({}, bus);
   const std::size_t round_bytes = traffic.plaintext_bytes();
   while (state.KeepRunning()) {
@@ -209,13 +215,56 @@ void BM_PipelineBodies(benchmark::State& state) {
 }
 BENCHMARK(BM_PipelineBodies)->Arg(16 << 10)->Arg(100 << 10);
 
-void BM_PipelineRawText(benchmark::State& state) { RunPipeline(state, RawBytes(4096, true)); }
+void BM_PipelineRawText(benchmark::State& state) { RunPipeline(state, RawBytes(4096, '.')); }
 BENCHMARK(BM_PipelineRawText);
 
-void BM_PipelineRawHexDump(benchmark::State& state) { RunPipeline(state, RawBytes(4096, false)); }
+void BM_PipelineRawHexDump(benchmark::State& state) { RunPipeline(state, RawBytes(4096, '\x01')); }
 BENCHMARK(BM_PipelineRawHexDump);
 
-/// The same through the queue and the writer thread of a real output.
+template <class OtherFormat>
+void RunPipelineAs(benchmark::State& state, Traffic traffic) {
+  NullSink sink;
+  RunPipeline(state, std::move(traffic), sink, std::make_unique<OtherFormat>(0));
+}
+
+void BM_JsonSmallMessages(benchmark::State& state) {
+  RunPipelineAs<JsonFormat>(state, SmallMessages(static_cast<std::size_t>(state.range(0))));
+}
+BENCHMARK(BM_JsonSmallMessages)->Arg(200)->Arg(1000);
+
+void BM_JsonBodies(benchmark::State& state) {
+  RunPipelineAs<JsonFormat>(state, LargeBodies(static_cast<std::size_t>(state.range(0))));
+}
+BENCHMARK(BM_JsonBodies)->Arg(16 << 10)->Arg(100 << 10);
+
+/// In base64.
+void BM_JsonRawBinary(benchmark::State& state) {
+  RunPipelineAs<JsonFormat>(state, RawBytes(4096, '\xff'));
+}
+BENCHMARK(BM_JsonRawBinary);
+
+void BM_HexSmallMessages(benchmark::State& state) {
+  RunPipelineAs<HexFormat>(state, SmallMessages(static_cast<std::size_t>(state.range(0))));
+}
+BENCHMARK(BM_HexSmallMessages)->Arg(200)->Arg(1000);
+
+void RunPcapng(benchmark::State& state, Traffic traffic) {
+  NullSink sink;
+  RunPipeline(state, std::move(traffic), sink, std::make_unique<PcapngFormat>(PcapngOptions{}),
+              "events.tls.plaintext");
+}
+
+void BM_PcapngSmallMessages(benchmark::State& state) {
+  RunPcapng(state, SmallMessages(static_cast<std::size_t>(state.range(0))));
+}
+BENCHMARK(BM_PcapngSmallMessages)->Arg(200);
+
+void BM_PcapngBodies(benchmark::State& state) {
+  RunPcapng(state, LargeBodies(static_cast<std::size_t>(state.range(0))));
+}
+BENCHMARK(BM_PcapngBodies)->Arg(16 << 10)->Arg(100 << 10);
+
+/// Text through the queue and the writer thread of a real output.
 void BM_PipelineSmallMessagesToDescriptor(benchmark::State& state) {
   const int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
   Result<std::unique_ptr<FdSink>> sink = FdSink::Open(fd);

@@ -220,6 +220,18 @@ TEST_P(PayloadBpfTest, EmitsNoByteOfAFilteredProcess) {
   EXPECT_EQ(Counters()[TLSCOPE_COUNT_NO_CALL].events, 0U);
 }
 
+TEST_P(PayloadBpfTest, SpendsNothingOnAProcessThatIsExcluded) {
+  ProbeOptions options = OwnProcess();
+  options.excluded_pid = static_cast<std::uint32_t>(getpid());
+  Start(options);
+  TlsPair pair;
+  ASSERT_EQ(pair.Send("its own"), "its own");
+  Collect();
+  EXPECT_TRUE(order_.empty());
+  EXPECT_EQ(Counters()[TLSCOPE_COUNT_SEEN].events, 0U);
+  EXPECT_EQ(Counters()[TLSCOPE_COUNT_NO_CALL].events, 0U);
+}
+
 TEST_P(PayloadBpfTest, TakesSeveralValuesOfAFilterAndAllKindsTogether) {
   ProbeOptions options = OwnProcess();
   options.pids.push_back(kNoProcess);

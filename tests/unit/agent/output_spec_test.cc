@@ -51,19 +51,19 @@ TEST(OutputSpecTest, LetsAFormatBeNamed) {
   const OutputSpec url = Good("json:tcp://[::1]:9");
   EXPECT_EQ(url.format, FormatKind::kJson);
   EXPECT_EQ(url.target, OutputTarget::kTcp);
-  EXPECT_EQ(url.host, "::1");
-  EXPECT_EQ(url.port, 9);
+  EXPECT_EQ(url.stream.host, "::1");
+  EXPECT_EQ(url.stream.port, 9);
 }
 
 TEST(OutputSpecTest, ReadsEachKindOfUrl) {
-  EXPECT_EQ(Good("unix:///run/c.sock").path, "/run/c.sock");
+  EXPECT_EQ(Good("unix:///run/c.sock").stream.path, "/run/c.sock");
   const OutputSpec tls = Good("tls://collector.example:65535");
   EXPECT_EQ(tls.target, OutputTarget::kTls);
-  EXPECT_EQ(tls.host, "collector.example");
-  EXPECT_EQ(tls.port, 65535);
+  EXPECT_EQ(tls.stream.host, "collector.example");
+  EXPECT_EQ(tls.stream.port, 65535);
   const OutputSpec kafka = Good("kafka://b1,[::1]:9092/tls-events");
-  EXPECT_EQ(kafka.brokers, "b1,[::1]:9092");
-  EXPECT_EQ(kafka.topic, "tls-events");
+  EXPECT_EQ(kafka.kafka.brokers, "b1,[::1]:9092");
+  EXPECT_EQ(kafka.kafka.topic, "tls-events");
 }
 
 TEST(OutputSpecTest, TakesPathsThatLookLikeFormatsWhenTheyAreWrittenAsPaths) {
@@ -82,21 +82,15 @@ TEST(OutputSpecTest, RefusesWhatMakesNoSenseAndSaysWhatWould) {
       {"text:", "name a file"},
       {"dir/", "name a file"},
       {"http://c:80", "unix:///PATH"},
-      {"tcp://c", "tcp://collector:4317"},
-      {"tcp://c:0", "tcp://collector:4317"},
-      {"tcp://c:65536", "tcp://collector:4317"},
-      {"tcp://:80", "tcp://collector:4317"},
-      {"tcp://::1:80", "tcp://collector:4317"},
-      {"tcp://c:80/x", "tcp://collector:4317"},
-      {"unix://relative", "unix:///run/collector.sock"},
-      {"unix:///" + std::string(108, 'x'), "unix:///run/collector.sock"},
-      {"kafka://b1", "kafka://broker1,broker2/topic"},
-      {"kafka:///topic", "kafka://broker1,broker2/topic"},
-      {"kafka://b1/to pic", "kafka://broker1,broker2/topic"},
+      {"tcp://c", "a host and a port"},
+      {"json:tcp://::1:80", "in brackets"},
+      {"unix://relative", "whole path"},
+      {"kafka://b1", "kafka://BROKER"},
       {"pcapng:kafka://b1/topic", "protobuf and json"}};
   for (const auto& [text, remedy] : refused) {
     SCOPED_TRACE(text);
-    EXPECT_THAT(Refusal(text), AllOf(HasSubstr("'" + text + "'"), HasSubstr(remedy)));
+    const std::string target = text.starts_with("json:") ? text.substr(5) : text;
+    EXPECT_THAT(Refusal(text), AllOf(HasSubstr("'" + target + "'"), HasSubstr(remedy)));
   }
 }
 

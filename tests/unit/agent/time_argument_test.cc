@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "agent/backoff.h"
-
 namespace tlscope {
 namespace {
 
@@ -68,21 +66,6 @@ TEST(TimeArgumentTest, RefusesEverythingElse) {
                            "1969-12-31T23:59:59Z",
                            "9999-01-01T00:00:00Z"}) {
     EXPECT_EQ(ParseTime(text, kNow), std::nullopt) << text;
-  }
-}
-
-TEST(BackoffTest, WaitsTwiceAsLongEachTimeUpToALimit) {
-  using Milliseconds = std::chrono::milliseconds;
-  for (std::uint32_t seed = 1; seed < 100; ++seed) {
-    Backoff backoff(seed);
-    for (int round = 0; round < 2; ++round) {
-      for (const int longest : {100, 200, 400, 800, 1600, 3200, 5000, 5000}) {
-        const Milliseconds wait = backoff.Next();
-        EXPECT_GE(wait, Milliseconds{longest / 2});
-        EXPECT_LE(wait, Milliseconds{longest});
-      }
-      backoff.Reset();
-    }
   }
 }
 

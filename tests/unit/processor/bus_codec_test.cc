@@ -151,10 +151,10 @@ TEST(BusCodecTest, WritesWhatHappensToConnections) {
   ExpectEvent(Topic::kTlsLost, LossEvent{connection, DataType::kWrite, "u", 77, 1},
               "kind: EVENTS_LOST " + kConnection + " events_lost { direction: WRITE bytes: 77 }");
   ExpectEvent(Topic::kHttpExchange,
-              ExchangeEvent{connection, "u", "GET", "/", "h", 200, 1, 2, 3, 0, 5},
+              ExchangeEvent{connection, "u", "GET", "/", "h", 200, 1, 2, 3, 0, 5, 6},
               "kind: EXCHANGE_COMPLETED " + kConnection + R"( exchange_completed {
                 method: "GET" target: "/" host: "h" status: 200 request_bytes: 1 response_bytes: 2
-                request_unix_ns: 1003 last_byte_unix_ns: 1005 })");
+                request_unix_ns: 1003 last_byte_unix_ns: 1005 exchange: 6 })");
   const FrameRecord frame{"HEADERS", "END_STREAM", 3, 20, "detail", 1};
   ExpectEvent(Topic::kHttpFrame, FrameEvent{connection, DataType::kRead, "u", frame},
               "kind: FRAME_DECODED " + kConnection + R"( frame_decoded {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "processor/event_bus.h"
+#include "processor/formats/json_format.h"
 #include "processor/formats/line_format.h"
 #include "processor/formats/text_format.h"
 #include "tests/unit/processor/protobuf_maps.h"
@@ -34,10 +35,11 @@ class BusEventReaderTest : public ::testing::Test {
     connection_.tuple.local = {{10, 0, 0, 7}, 54321};
     connection_.tuple.remote = {{93, 184, 216, 34}, 443};
     connection_.handshake = {0x0304, "example.org", "h2"};
+    connection_.correlation = Correlation::Root(0xabc, Stage::kCapturing);
   }
 
   v1::BusEvent Published(Topic topic, const BusPayload& payload) {
-    publisher_.Publish(topic, EventMeta{1'234'567'891, {}}, payload);
+    publisher_.Publish(topic, EventMeta{1'234'567'891, connection_.correlation}, payload);
     v1::BusEvent event;
     EXPECT_EQ(
         subscription_->Poll(2,
@@ -62,6 +64,9 @@ class BusEventReaderTest : public ::testing::Test {
     LineFormat direct_line(kOffsetNs);
     EXPECT_EQ(Written(returned, *read), Written(direct, payload));
     EXPECT_EQ(Written(returned_line, *read), Written(direct_line, payload));
+    JsonFormat returned_json(0);
+    JsonFormat direct_json(kOffsetNs);
+    EXPECT_EQ(Written(returned_json, *read), Written(direct_json, payload));
   }
 
   static std::string Written(Format& format, const BusPayload& payload) {
@@ -153,15 +158,35 @@ TEST_F(BusEventReaderTest, GivesAnIpv6WebSocketMessageBack) {
 TEST_F(BusEventReaderTest, GivesBackWhatElseIsKnownOfAConnection) {
   ExpectSameText(Topic::kHttpExchange,
                  ExchangeEvent{connection_, "u", "GET", "/x", "example.org", 200, 1, 2,
-                               1'000'000'000, 1'500'000'000, 2'000'000'000});
+                               1'000'000'000, 1'500'000'000, 2'000'000'000, 77});
   ExpectSameText(Topic::kHttpExchange,
                  ExchangeEvent{connection_, "u", {}, {}, {}, 0, 0, 0, 1, 0, 0});
   ExpectSameText(Topic::kTlsLost, LossEvent{connection_, DataType::kRead, "u", 17, 1'234'567'891});
-  ExpectSameText(Topic::kTlsProtocol, ProtocolEvent{connection_, DataType::kRead, "u", "http/1.1"});
+  ExpectSameText(Topic::kTlsProtocol,
+                 ProtocolEvent{connection_, DataType::kRead, "u", "http/1.1", 1'234'567'891});
   ConnDataEvent opened;
+  opened.origin.ktime_ns = 1'234'567'891;
   ExpectSameText(Topic::kConnOpened, ConnectionEvent{connection_, "u", opened});
   opened.state = ConnDataEvent::State::kClosed;
   ExpectSameText(Topic::kConnClosed, ConnectionEvent{connection_, "u", opened});
+}
+
+TEST_F(BusEventReaderTest, GivesPlaintextBack) {
+  // Which has to be asked for by its name.
+  subscription_ = bus_.Subscribe(SubscribeOptions{.topics = Only(Topic::kTlsPlaintext)});
+  const std::string data("pl\0in\xff", 6);
+  const v1::BusEvent event =
+      Published(Topic::kTlsPlaintext,
+                PlaintextEvent{connection_, DataType::kWrite, "u", 1U << 20, data, 1'234'567'891});
+  const BusPayload* const read = reader_.Read(event);
+  ASSERT_NE(read, nullptr) << event.ShortDebugString();
+  const auto& plaintext = std::get<PlaintextEvent>(*read);
+  EXPECT_EQ(plaintext.data, data);
+  EXPECT_EQ(plaintext.stream_offset, 1U << 20);
+  EXPECT_EQ(plaintext.direction, DataType::kWrite);
+  EXPECT_EQ(plaintext.uuid, "u");
+  EXPECT_EQ(plaintext.ktime_ns, static_cast<std::uint64_t>(kOffsetNs) + 1'234'567'891);
+  EXPECT_EQ(plaintext.connection.tuple, connection_.tuple);
 }
 
 TEST_F(BusEventReaderTest, GivesHandshakesBack) {

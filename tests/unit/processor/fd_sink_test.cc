@@ -63,6 +63,10 @@ class Channel {
   std::array<int, 2> ends_{-1, -1};
 };
 
+std::string Mark(std::uint64_t blocks, std::uint64_t bytes) {
+  return "[" + std::to_string(blocks) + " blocks, " + std::to_string(bytes) + " bytes]\n";
+}
+
 std::unique_ptr<FdSink> OpenSink(int fd, FdSinkOptions options = {}) {
   auto sink = FdSink::Open(fd, std::move(options));
   EXPECT_TRUE(sink) << sink.error().Describe();
@@ -128,7 +132,8 @@ TEST(FdSinkTest, FeedsASlowReaderInPartsWithoutTearingBlocks) {
 
 TEST(FdSinkTest, RefusesWhatDoesNotFitAndSaysSoInTheOutput) {
   Channel channel;
-  auto sink = OpenSink(channel.writer(), {.queue_bytes = 1000, .queue_blocks = 100});
+  auto sink =
+      OpenSink(channel.writer(), {.queue_bytes = 1000, .queue_blocks = 100, .marker = Mark});
   // One block larger than queue and pipe together: it is taken, and nothing can be added.
   const std::string large(1U << 20, 'L');
   EXPECT_TRUE(sink->Push(large));
@@ -140,7 +145,7 @@ TEST(FdSinkTest, RefusesWhatDoesNotFitAndSaysSoInTheOutput) {
   EXPECT_TRUE(sink->Push("next\n"));
   sink->Close();
   const SinkStats stats = sink->stats();
-  const std::string marker = TextDropMarker(stats.dropped_full_blocks, stats.dropped_full_bytes);
+  const std::string marker = Mark(stats.dropped_full_blocks, stats.dropped_full_bytes);
   EXPECT_EQ(channel.ReadAll(), marker + "taken\nnext\n");
   EXPECT_GE(stats.dropped_full_blocks, 2U);
   EXPECT_EQ(stats.written_blocks, 3U);
@@ -158,20 +163,20 @@ TEST(FdSinkTest, CountsBlocksAgainstTheirOwnLimit) {
 
 TEST(FdSinkTest, WritesAMarkerForTheLastRefusalsWhenItIsClosed) {
   Channel channel;
-  auto sink = OpenSink(channel.writer(), {.queue_blocks = 1});
+  auto sink = OpenSink(channel.writer(), {.queue_blocks = 1, .marker = Mark});
   const std::string large(1U << 20, 'L');
   EXPECT_TRUE(sink->Push(large));
   EXPECT_FALSE(sink->Push("refused\n"));
   auto reader = std::async(std::launch::async, [&] { return channel.Read(large.size() + 500); });
   sink->Close();
   channel.CloseWriter();
-  EXPECT_EQ(reader.get(), large + TextDropMarker(1, 8));
+  EXPECT_EQ(reader.get(), large + Mark(1, 8));
   ExpectBalanced(sink->stats());
 }
 
 TEST(FdSinkTest, WritesNoMarkerWhereNoneIsWanted) {
   Channel channel;
-  auto sink = OpenSink(channel.writer(), {.queue_blocks = 1, .marker = nullptr});
+  auto sink = OpenSink(channel.writer(), {.queue_blocks = 1});
   const std::string large(1U << 20, 'L');
   EXPECT_TRUE(sink->Push(large));
   EXPECT_FALSE(sink->Push("refused\n"));

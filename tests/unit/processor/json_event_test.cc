@@ -11,6 +11,7 @@
 #include "processor/formats/event_kind.h"
 #include "processor/formats/event_line.h"
 #include "processor/formats/json_message.h"
+#include "processor/formats/json_string.h"
 #include "processor/formats/utf8.h"
 #include "tests/unit/processor/protobuf_maps.h"
 #include "tlscope/v1/control.pb.h"

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/collect_outputs.h"
+
+#include <unistd.h>
+
+#include <random>
+#include <string>
+#include <utility>
+
+#include "agent/capture_control.h"
+#include "agent/make_format.h"
+#include "agent/output_command_line.h"
+#include "agent/output_spec.h"
+#include "processor/collector/fd_storage.h"
+#include "processor/collector/file_storage.h"
+#include "processor/formats/protobuf_format.h"
+
+namespace tlscope {
+namespace {
+
+/// The collector's own files begin with a Hello of its own; whether there is plaintext in them it
+/// cannot know.
+std::shared_ptr<Format> MakeProtobuf() {
+  std::random_device random;
+  ProtobufFormatOptions options;
+  options.version = TLSCOPE_VERSION;
+  options.pid = static_cast<std::uint32_t>(getpid());
+  options.agent = {HostName(), "collector", std::uint64_t{random()} << 32 | random()};
+  options.plaintext = true;
+  return std::make_shared<ProtobufFormat>(std::move(options));
+}
+
+Result<std::unique_ptr<Storage>> OpenStorage(const OutputSpec& spec, const OutputOptions& options,
+                                             const std::shared_ptr<Format>& format,
+                                             StreamPositions& positions,
+                                             const CollectorOutputHooks& hooks) {
+  if (spec.target == OutputTarget::kStdout) {
+    return FdStorage::Open(STDOUT_FILENO, format->Start(), hooks.on_stdout_failure);
+  }
+  FileStorageOptions storage;
+  storage.pattern = spec.path;
+  storage.rotate_bytes = options.rotation.bytes;
+  storage.rotate_period = options.rotation.period;
+  storage.gzip = options.rotation.gzip;
+  storage.keep = options.rotation.keep;
+  storage.first_block = [format] { return format->Start(); };
+  storage.block_end = InfoOf(spec.format).binary ? "" : "\n";
+  storage.begin_anew = InfoOf(spec.format).binary;
+  storage.on_failure = hooks.on_failure;
+  return FileStorage::Open(std::move(storage), positions);
+}
+
+Result<std::unique_ptr<CollectorOutput>> OpenOutput(const OutputSpec& spec,
+                                                    const OutputOptions& options,
+                                                    const CollectorOutputHooks& hooks) {
+  const std::string name(InfoOf(spec.format).name);
+  const bool terminal = spec.target == OutputTarget::kStdout && isatty(STDOUT_FILENO) == 1;
+  if (terminal && InfoOf(spec.format).binary) {
+    return Fail(Errc::kUsage, 0, "write " + name + " to a terminal",
+                "redirect standard output, or name a file with -o " + name + ":PATH");
+  }
+  if (spec.network()) {
+    return Fail(Errc::kUsage, 0, "send what is collected to " + spec.text,
+                "name a file, or have agents send to both with one -o each");
+  }
+  std::shared_ptr<Format> format;
+  if (spec.format == FormatKind::kProtobuf) {
+    format = MakeProtobuf();
+  } else {
+    FormatContext context;
+    context.terminal = terminal;
+    context.identity.host = HostName();
+    auto made = MakeFormat(spec.format, options, context);
+    if (!made) return tl::make_unexpected(std::move(made.error()));
+    format = std::move(*made);
+  }
+  StreamPositions positions;
+  auto storage = OpenStorage(spec, options, format, positions, hooks);
+  if (!storage) return tl::make_unexpected(std::move(storage.error()));
+  return std::make_unique<CollectorOutput>(std::move(format), spec.format, std::move(*storage),
+                                           std::move(positions));
+}
+
+}  // namespace
+
+Result<std::vector<std::unique_ptr<CollectorOutput>>> OpenCollectorOutputs(
+    const OutputOptions& options, const CollectorOutputHooks& hooks) {
+  const auto specs = OutputsOf(options);
+  if (!specs) return tl::make_unexpected(specs.error());
+  std::vector<std::unique_ptr<CollectorOutput>> outputs;
+  for (const OutputSpec& spec : *specs) {
+    auto output = OpenOutput(spec, options, hooks);
+    if (!output) return tl::make_unexpected(std::move(output.error()));
+    outputs.push_back(std::move(*output));
+  }
+  return outputs;
+}
+
+}  // namespace tlscope

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "agent/capture.h"
+#include "agent/progress.h"
+#include "agent/record.h"
+#include "agent/ring_consumer.h"
+#include "agent/ring_reader.h"
+#include "processor/recording/recording_sink.h"
+#include "processor/result.h"
+#include "processor/unique_fd.h"
+
+namespace tlscope {
+
+/// Records what comes over the ring.
+class Recorder final : public RingConsumer {
+ public:
+  /// Makes the file. `options` are borrowed and outlive it.
+  static Result<std::unique_ptr<RingConsumer>> Open(const RecordOptions& options,
+                                                    const CaptureParts& parts);
+
+  void Start() override;
+  void OnReady() override;
+  std::vector<PolledDescriptor> Polled() override;
+  void Drain() override;
+  const ProcessorStats& processor_stats() const override { return stats_; }
+  /// A file of a recording that never began is removed.
+  void Close(const KernelCounters& counters) override;
+  void Summarise(const KernelCounters& counters, const Evictions& evictions) const override;
+  std::vector<SinkSnapshot> Sinks() const override;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  Recorder(const RecordOptions& options, const CaptureParts& parts)
+      : options_(options), parts_(parts) {}
+  Result<void> OpenSink();
+  Result<void> OpenTimer();
+  void OnSinkFailure(const Error& error, bool over) const;
+  bool limited() const { return options_.calls != 0 || options_.duration.count() != 0; }
+
+  // On the ring's thread.
+  void OnRecord(std::span<const std::byte> record);
+  bool Admit(const SSLDataEvent& event);
+
+  // On the main thread.
+  void StartProgress();
+  void OnTimer();
+
+  const RecordOptions& options_;
+  const CaptureParts parts_;
+  UniqueFd file_;  // none: standard output
+  std::unique_ptr<RecordingSink> sink_;
+  UniqueFd timer_;
+  Clock::time_point ready_at_;
+  bool ready_ = false;
+  std::optional<Progress> progress_;
+  std::unique_ptr<RingReader> reader_;
+
+  // The ring thread's own until Drain.
+  ProcessorStats stats_;
+  bool over_ = false;     // as many calls as wanted were recorded
+  RecordedCount beyond_;  // seen after that
+  std::atomic<std::uint64_t> calls_ = 0;
+
+  std::atomic<bool> stopping_ = false;
+  std::jthread thread_;  // last: joined before anything it uses goes
+};
+
+}  // namespace tlscope

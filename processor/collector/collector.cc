@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processor/collector/collector.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "processor/collector/agent_connection.h"
+#include "processor/collector/peer_name.h"
+#include "processor/collector/tls_context.h"
+
+namespace tlscope {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using Protocol = asio::generic::stream_protocol;
+using std::chrono::milliseconds;
+
+// How long to wait for a descriptor or memory to become free that accept(2) lacks.
+constexpr milliseconds kAcceptPause{100};
+
+constexpr milliseconds kLongestTick{1000};
+
+// Of peers and causes that have been told of; beyond, they are only counted.
+constexpr std::size_t kMaxTold = 1024;
+
+}  // namespace
+
+class Collector::Impl final : public std::enable_shared_from_this<Impl>,
+                              public AgentConnectionOwner {
+ public:
+  Impl(asio::io_context& io, EntryStore& store, CollectorOptions options,
+       std::function<void()> on_closed)
+      : io_(io),
+        store_(store),
+        options_(std::move(options)),
+        on_closed_(std::move(on_closed)),
+        env_{store_, options_.limits, options_.version,
+             [this](const AgentSession& session, const v1::Hello& hello) {
+               OnHello(session, hello);
+             }},
+        commit_(io),
+        tick_(io),
+        patience_(io),
+        retry_(options_.limits.retry) {}
+
+  Result<void> Start();
+  void Close(milliseconds patience, std::function<void()> closed);
+  void Stop();
+
+  CollectorStats stats() const;
+  std::vector<std::string> urls() const;
+
+ private:
+  struct Listener {
+    ListenSocket socket;
+    bool tls;
+    asio::basic_socket_acceptor<Protocol> acceptor;
+    asio::steady_timer pause;
+  };
+
+  Result<void> Listen(const ListenTarget& target);
+  void Accept(const std::shared_ptr<Listener>& listener);
+  void Take(ByteStream::Socket socket, const Listener& listener);
+  void SendOff(int fd);
+  void OnHello(const AgentSession& session, const v1::Hello& hello);
+
+  std::shared_ptr<void> Hold() override { return shared_from_this(); }
+  void OnAdded() override;
+  void Post(std::function<void()> later) override { asio::post(io_, std::move(later)); }
+
+  void CommitAfter(milliseconds delay);
+  void Commit();
+  void Tick();
+  void Reap();
+  void Tell(const std::string& about, const std::string& text);
+  void FinishClose();
+
+  asio::io_context& io_;
+  EntryStore& store_;
+  const CollectorOptions options_;
+  std::function<void()> on_closed_;
+  const AgentSessionEnv env_;
+  std::optional<asio::ssl::context> tls_;
+  std::vector<std::shared_ptr<Listener>> listeners_;
+  std::vector<std::shared_ptr<AgentConnection>> connections_;
+  asio::steady_timer commit_;
+  asio::steady_timer tick_;
+  asio::steady_timer patience_;
+  milliseconds retry_;
+  bool commit_scheduled_ = false;
+  bool stuck_ = false;  // the last commit could not store all
+  bool closing_ = false;
+  bool stopped_ = false;
+  std::set<std::string> told_;
+  CollectorStats stats_;
+  std::function<void()> closed_;
+};
+
+Result<void> Collector::Impl::Start() {
+  for (const ListenTarget& target : options_.listen) {
+    if (target.kind == ListenTarget::Kind::kTls && !tls_) {
+      auto context = MakeServerContext(options_.tls);
+      if (!context) return tl::make_unexpected(std::move(context.error()));
+      tls_.emplace(std::move(*context));
+    }
+    if (auto listening = Listen(target); !listening) return listening;
+  }
+  Tick();
+  return {};
+}
+
+Result<void> Collector::Impl::Listen(const ListenTarget& target) {
+  auto socket = ListenSocket::Open(target);
+  if (!socket) return tl::make_unexpected(std::move(socket.error()));
+  const int fd = fcntl(socket->fd(), F_DUPFD_CLOEXEC, 0);
+  if (fd < 0) return Fail(Errc::kSystem, errno, "listen on " + target.url);
+  const int family = socket->family();
+  auto listener = std::shared_ptr<Listener>(
+      new Listener{std::move(*socket), target.kind == ListenTarget::Kind::kTls,
+                   asio::basic_socket_acceptor<Protocol>(io_), asio::steady_timer(io_)});
+  listener->acceptor.assign(Protocol(family, 0), fd);
+  listeners_.push_back(listener);
+  Accept(listener);
+  return {};
+}
+
+void Collector::Impl::Accept(const std::shared_ptr<Listener>& listener) {
+  listener->acceptor.async_accept(
+      [self = shared_from_this(), listener](error_code error, ByteStream::Socket socket) {
+        if (self->stopped_ || self->closing_) return;
+        if (!error) {
+          self->Take(std::move(socket), *listener);
+          return self->Accept(listener);
+        }
+        listener->pause.expires_after(kAcceptPause);
+        listener->pause.async_wait([self, listener](error_code) {
+          if (!self->stopped_ && !self->closing_) self->Accept(listener);
+        });
+      });
+}
+
+void Collector::Impl::Take(ByteStream::Socket socket, const Listener& listener) {
+  Reap();
+  ++stats_.accepted;
+  std::string peer = PeerName(socket.native_handle());
+  if (connections_.size() >= options_.limits.clients) {
+    ++stats_.refused[static_cast<std::size_t>(RefusalCause::kTooManyClients)];
+    if (!listener.tls) SendOff(socket.native_handle());
+    return Tell("clients", "closed a connection of " + peer + ": there are " +
+                               std::to_string(options_.limits.clients) +
+                               " already; raise --max-clients");
+  }
+  auto stream =
+      listener.tls ? MakeTlsStream(std::move(socket), *tls_) : MakePlainStream(std::move(socket));
+  auto connection = std::make_shared<AgentConnection>(
+      *this, env_, std::move(stream), std::move(peer), AgentConnection::Clock::now());
+  connections_.push_back(connection);
+  connection->Start();
+}
+
+/// The socket of a new connection is empty, so that these few bytes fit.
+void Collector::Impl::SendOff(int fd) {
+  v1::CollectorMessage message;
+  message.set_refused("the collector has as many connections as it takes");
+  std::string bytes;
+  AppendDelimited(message, bytes);
+  send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/// An agent that connects again has lost its connection, whatever this end of it thinks.
+void Collector::Impl::OnHello(const AgentSession& session, const v1::Hello& hello) {
+  for (const auto& connection : connections_) {
+    const bool other = &connection->session() != &session;
+    if (other && !connection->closed() && connection->session().stream() == session.stream()) {
+      connection->Refuse(RefusalCause::kReplaced, "the same stream comes over another connection");
+    }
+  }
+  if (hello.plaintext() || !store_.WantsPlaintext()) return;
+  const std::string agent = AgentName(*session.stream()->agent);
+  Tell("plaintext " + agent, "the agent " + agent +
+                                 " sends no plaintext as it passed, so that pcapng has nothing of "
+                                 "it: start it with --plaintext");
+}
+
+void Collector::Impl::OnAdded() {
+  if (stuck_ || !store_.pending()) return;
+  if (store_.full()) return CommitAfter(milliseconds{0});
+  if (!commit_scheduled_) CommitAfter(options_.limits.linger);
+}
+
+void Collector::Impl::CommitAfter(milliseconds delay) {
+  commit_scheduled_ = true;
+  commit_.expires_after(delay);
+  commit_.async_wait([self = shared_from_this()](error_code error) {
+    if (!error && !self->stopped_) self->Commit();
+  });
+}
+
+void Collector::Impl::Commit() {
+  commit_scheduled_ = false;
+  const StoreOutcome outcome = store_.Commit();
+  stuck_ = outcome != StoreOutcome::kDone;
+  for (const auto& connection : connections_) connection->OnCommitted();
+  if (outcome == StoreOutcome::kAgain) {
+    CommitAfter(retry_);
+    retry_ = std::min(2 * retry_, options_.limits.longest_retry);
+    return;
+  }
+  retry_ = options_.limits.retry;
+  if (closing_) return FinishClose();
+  if (outcome == StoreOutcome::kClosed && on_closed_) std::exchange(on_closed_, nullptr)();
+}
+
+void Collector::Impl::Tick() {
+  const auto now = AgentConnection::Clock::now();
+  for (std::size_t i = 0; i < connections_.size(); ++i) connections_[i]->Tick(now);
+  Reap();
+  if (closing_ && connections_.empty()) return;
+  const CollectorLimits& limits = options_.limits;
+  tick_.expires_after(std::min({kLongestTick, limits.hello_deadline / 2, limits.heartbeat / 2}));
+  tick_.async_wait([self = shared_from_this()](error_code error) {
+    if (!error && !self->stopped_) self->Tick();
+  });
+}
+
+void Collector::Impl::Reap() {
+  std::erase_if(connections_, [this](const auto& connection) {
+    if (!connection->closed()) return false;
+    if (const auto cause = connection->session().refusal()) {
+      ++stats_.refused[static_cast<std::size_t>(*cause)];
+      const std::string name(RefusalName(*cause));
+      Tell(name + " " + connection->peer(), "closed a connection of " + connection->peer() + " (" +
+                                                name + "): " + connection->session().why());
+    }
+    return true;
+  });
+}
+
+void Collector::Impl::Tell(const std::string& about, const std::string& text) {
+  if (told_.size() >= kMaxTold || !told_.insert(about).second) return;
+  if (options_.on_notice) options_.on_notice(text);
+}
+
+void Collector::Impl::Close(milliseconds patience, std::function<void()> closed) {
+  closing_ = true;
+  closed_ = std::move(closed);
+  for (const auto& listener : listeners_) {
+    error_code ignored;
+    listener->acceptor.close(ignored);
+    listener->pause.cancel();
+  }
+  listeners_.clear();
+  patience_.expires_after(patience);
+  patience_.async_wait([self = shared_from_this()](error_code error) {
+    if (error || self->stopped_) return;
+    for (const auto& connection : self->connections_) connection->Close();
+    self->Reap();
+    if (self->closed_) std::exchange(self->closed_, nullptr)();
+  });
+  CommitAfter(milliseconds{0});
+}
+
+/// All is stored.
+void Collector::Impl::FinishClose() {
+  for (const auto& connection : connections_) connection->Finish();
+  Reap();
+  if (connections_.empty()) {
+    patience_.cancel();
+    if (closed_) std::exchange(closed_, nullptr)();
+    return;
+  }
+  // They close when their agents have read what there is to say; patience ends that, too.
+  CommitAfter(milliseconds{10});
+}
+
+/// What has yet to be called finds everything that is borrowed let go of.
+void Collector::Impl::Stop() {
+  stopped_ = true;
+  for (const auto& connection : connections_) connection->Close();
+  for (const auto& listener : listeners_) {
+    error_code ignored;
+    listener->acceptor.close(ignored);
+    listener->pause.cancel();
+  }
+  listeners_.clear();
+  connections_.clear();
+  commit_.cancel();
+  tick_.cancel();
+  patience_.cancel();
+}
+
+CollectorStats Collector::Impl::stats() const {
+  CollectorStats stats = stats_;
+  for (const auto& connection : connections_) {
+    if (const auto cause = connection->session().refusal()) {
+      ++stats.refused[static_cast<std::size_t>(*cause)];
+    } else if (!connection->closed()) {
+      ++stats.clients;
+    }
+  }
+  return stats;
+}
+
+std::vector<std::string> Collector::Impl::urls() const {
+  std::vector<std::string> urls;
+  for (const auto& listener : listeners_) urls.push_back(listener->socket.url());
+  return urls;
+}
+
+Result<std::unique_ptr<Collector>> Collector::Open(asio::io_context& io, EntryStore& store,
+                                                   CollectorOptions options,
+                                                   std::function<void()> on_closed) {
+  auto impl = std::make_shared<Impl>(io, store, std::move(options), std::move(on_closed));
+  if (Result<void> started = impl->Start(); !started) {
+    impl->Stop();
+    return tl::make_unexpected(std::move(started.error()));
+  }
+  return std::unique_ptr<Collector>(new Collector(std::move(impl)));
+}
+
+Collector::~Collector() { impl_->Stop(); }
+
+void Collector::Close(milliseconds patience, std::function<void()> closed) {
+  impl_->Close(patience, std::move(closed));
+}
+
+CollectorStats Collector::stats() const { return impl_->stats(); }
+
+std::vector<std::string> Collector::urls() const { return impl_->urls(); }
+
+}  // namespace tlscope

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "processor/collector/storage.h"
+#include "processor/sinks/fd_writer.h"
+
+namespace tlscope {
+
+/// A descriptor, such as standard output: what was written to it counts as kept.
+class FdStorage final : public Storage {
+ public:
+  /// `fd` is borrowed; `start` is written first; `on_failure` is told why it cannot be written.
+  static Result<std::unique_ptr<FdStorage>> Open(int fd, std::string start,
+                                                 std::function<void(const Error&)> on_failure);
+
+  std::string name() const override { return "standard output"; }
+  std::optional<std::uint64_t> Prepare(std::size_t block_bytes) override;
+  StoreOutcome Write(std::string_view bytes) override;
+  StoreOutcome Keep(const StreamPositions& positions) override;
+  void Close() override {}
+
+ private:
+  FdStorage(FdWriter writer, std::string start, std::function<void(const Error&)> on_failure)
+      : writer_(std::move(writer)), start_(std::move(start)), on_failure_(std::move(on_failure)) {}
+  StoreOutcome WriteFrom(std::string_view bytes, std::size_t& written);
+
+  FdWriter writer_;
+  std::string start_;
+  std::size_t start_written_ = 0;
+  std::size_t written_ = 0;  // of what Write was given
+  const std::function<void(const Error&)> on_failure_;
+};
+
+}  // namespace tlscope
