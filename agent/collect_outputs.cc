@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-#include <random>
 #include <string>
 #include <utility>
 
@@ -13,21 +12,20 @@
 #include "agent/output_spec.h"
 #include "processor/collector/fd_storage.h"
 #include "processor/collector/file_storage.h"
-#include "processor/formats/protobuf_format.h"
+#include "processor/keyed_hash.h"
 
 namespace tlscope {
 namespace {
 
-/// The collector's own files begin with a Hello of its own; whether there is plaintext in them it
-/// cannot know.
-std::shared_ptr<Format> MakeProtobuf() {
-  std::random_device random;
-  ProtobufFormatOptions options;
-  options.version = TLSCOPE_VERSION;
-  options.pid = static_cast<std::uint32_t>(getpid());
-  options.agent = {HostName(), "collector", std::uint64_t{random()} << 32 | random()};
+/// As of this program: what is collected has names of its own. Whether there is plaintext in what
+/// comes a collector cannot know.
+Result<std::shared_ptr<Format>> MakeCollectorFormat(FormatKind kind, OutputOptions options,
+                                                    bool terminal) {
   options.plaintext = true;
-  return std::make_shared<ProtobufFormat>(std::move(options));
+  FormatContext context;
+  context.terminal = terminal;
+  context.identity = {HostName(), "collector", RandomId()};
+  return MakeFormat(kind, options, context);
 }
 
 Result<std::unique_ptr<Storage>> OpenStorage(const OutputSpec& spec, const OutputOptions& options,
@@ -53,31 +51,18 @@ Result<std::unique_ptr<Storage>> OpenStorage(const OutputSpec& spec, const Outpu
 Result<std::unique_ptr<CollectorOutput>> OpenOutput(const OutputSpec& spec,
                                                     const OutputOptions& options,
                                                     const CollectorOutputHooks& hooks) {
-  const std::string name(InfoOf(spec.format).name);
-  const bool terminal = spec.target == OutputTarget::kStdout && isatty(STDOUT_FILENO) == 1;
-  if (terminal && InfoOf(spec.format).binary) {
-    return Fail(Errc::kUsage, 0, "write " + name + " to a terminal",
-                "redirect standard output, or name a file with -o " + name + ":PATH");
-  }
+  const auto terminal = GoesToTerminal(spec);
+  if (!terminal) return tl::make_unexpected(terminal.error());
   if (spec.network()) {
     return Fail(Errc::kUsage, 0, "send what is collected to " + spec.text,
                 "name a file, or have agents send to both with one -o each");
   }
-  std::shared_ptr<Format> format;
-  if (spec.format == FormatKind::kProtobuf) {
-    format = MakeProtobuf();
-  } else {
-    FormatContext context;
-    context.terminal = terminal;
-    context.identity.host = HostName();
-    auto made = MakeFormat(spec.format, options, context);
-    if (!made) return tl::make_unexpected(std::move(made.error()));
-    format = std::move(*made);
-  }
+  auto format = MakeCollectorFormat(spec.format, options, *terminal);
+  if (!format) return tl::make_unexpected(std::move(format.error()));
   StreamPositions positions;
-  auto storage = OpenStorage(spec, options, format, positions, hooks);
+  auto storage = OpenStorage(spec, options, *format, positions, hooks);
   if (!storage) return tl::make_unexpected(std::move(storage.error()));
-  return std::make_unique<CollectorOutput>(std::move(format), spec.format, std::move(*storage),
+  return std::make_unique<CollectorOutput>(std::move(*format), spec.format, std::move(*storage),
                                            std::move(positions));
 }
 

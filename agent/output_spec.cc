@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/output_spec.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -134,6 +136,14 @@ Result<OutputSpec> ParseOutputSpec(std::string_view text) {
   if (scheme != std::string_view::npos && IsWord(target.substr(0, scheme)))
     return ReadUrl(target, format, std::move(spec));
   return ReadPath(target, format, std::move(spec));
+}
+
+Result<bool> GoesToTerminal(const OutputSpec& spec) {
+  const bool terminal = spec.target == OutputTarget::kStdout && isatty(STDOUT_FILENO) == 1;
+  if (!terminal || !InfoOf(spec.format).binary) return terminal;
+  const std::string name(InfoOf(spec.format).name);
+  return Fail(Errc::kUsage, 0, "write " + name + " to a terminal",
+              "redirect standard output, or name a file with -o " + name + ":PATH");
 }
 
 Result<std::vector<OutputSpec>> ParseOutputSpecs(const std::vector<std::string>& texts) {

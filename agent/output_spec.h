@@ -35,6 +35,9 @@ struct OutputSpec {
 /// output, by its extension for a path, protobuf for a URL. Fails with kUsage and what would do.
 Result<OutputSpec> ParseOutputSpec(std::string_view text);
 
+/// Whether its reader is a terminal. kUsage when that is no place for its format.
+Result<bool> GoesToTerminal(const OutputSpec& spec);
+
 /// All of them, and whether they go together: each target once.
 Result<std::vector<OutputSpec>> ParseOutputSpecs(const std::vector<std::string>& texts);
 

@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <random>
 #include <utility>
 
 #include "agent/capture_control.h"
@@ -14,6 +13,7 @@
 #include "agent/output_command_line.h"
 #include "agent/warning.h"
 #include "processor/formats/protobuf_format.h"
+#include "processor/keyed_hash.h"
 #include "processor/sinks/fd_sink.h"
 #include "processor/sinks/file_sink.h"
 #include "processor/sinks/kafka_sink.h"
@@ -31,11 +31,6 @@ Marker MarkerOf(const std::shared_ptr<Format>& format) {
   return [format](std::uint64_t blocks, std::uint64_t bytes) {
     return format->Dropped(blocks, bytes);
   };
-}
-
-std::uint64_t RandomId() {
-  std::random_device random;
-  return std::uint64_t{random()} << 32 | random();
 }
 
 /// What a format is made of. It ignores what it does not show.
@@ -172,16 +167,11 @@ Result<std::unique_ptr<Outputs>> Outputs::Open(const OutputOptions& options, Eve
 
 Result<void> Outputs::Add(const OutputSpec& spec, const OutputOptions& options,
                           std::int64_t realtime_offset_ns) {
-  const bool to_stdout = spec.target == OutputTarget::kStdout;
-  const bool terminal = to_stdout && isatty(STDOUT_FILENO) == 1;
-  if (terminal && InfoOf(spec.format).binary) {
-    const std::string name(InfoOf(spec.format).name);
-    return Fail(Errc::kUsage, 0, "write " + name + " to a terminal",
-                "redirect standard output, or name a file with -o " + name + ":PATH");
-  }
+  const auto terminal = GoesToTerminal(spec);
+  if (!terminal) return tl::make_unexpected(terminal.error());
   FormatContext context;
   context.realtime_offset_ns = realtime_offset_ns;
-  context.terminal = terminal;
+  context.terminal = *terminal;
   context.identity = {options.host.empty() ? HostName() : options.host, options.instance,
                       RandomId()};
   context.delimited = spec.target != OutputTarget::kKafka;
@@ -191,7 +181,7 @@ Result<void> Outputs::Add(const OutputSpec& spec, const OutputOptions& options,
   if (!sink) return tl::make_unexpected(sink.error());
   Entry entry{spec.Name(), spec.network(), std::move(*sink), nullptr};
   entry.output = std::make_unique<Output>(std::move(*format), *entry.sink);
-  if (to_stdout) entry.output->Start();
+  if (spec.target == OutputTarget::kStdout) entry.output->Start();
   entries_.push_back(std::move(entry));
   return {};
 }

@@ -86,7 +86,7 @@ struct MessageEvent {
 /// A request and its final response. A half that was never seen has its fields empty or 0.
 struct ExchangeEvent {
   const ConnectionInfo& connection;
-  std::string_view uuid = {};  ///< of the direction in which the request went
+  std::string_view uuid = {};  ///< of what the traced process writes
   std::string_view method;
   std::string_view target;
   std::string_view host;  ///< as the request names it, port included

@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <random>
 #include <stdexcept>
 #include <system_error>
 
 #include "processor/bus_codec.h"
 #include "processor/clock.h"
+#include "processor/keyed_hash.h"
 
 namespace tlscope {
 namespace {
@@ -29,11 +29,6 @@ constexpr TopicSet LimitedTopics() {
     topics |= TopicSet{1} << i;
   }
   return topics & ~Only(Topic::kTlsLost);
-}
-
-std::uint64_t RandomId() {
-  std::random_device random;
-  return std::uint64_t{random()} << 32 | random();
 }
 
 }  // namespace

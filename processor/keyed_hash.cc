@@ -11,4 +11,9 @@ HashKey RandomHashKey() {
   return {word(), word()};
 }
 
+std::uint64_t RandomId() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device();
+}
+
 }  // namespace tlscope

@@ -16,6 +16,9 @@ struct HashKey {
 /// Of the operating system's randomness.
 HashKey RandomHashKey();
 
+/// Likewise: random enough never to meet another.
+std::uint64_t RandomId();
+
 /// SipHash-2-4 (Aumasson and Bernstein, 2012) of two words, the first one's bytes first. A keyed
 /// one-way function: it names things by addresses in outputs without giving the addresses away.
 inline std::uint64_t KeyedHash(const HashKey& key, std::uint64_t first, std::uint64_t second) {

@@ -107,7 +107,10 @@ FileSink::~FileSink() { Close(); }
 
 bool FileSink::Push(std::string block) { return queue_.Push(std::move(block)); }
 
-void FileSink::Flush() { queue_.Flush(); }
+void FileSink::Flush() {
+  queue_.Flush();
+  rotated_->Await();
+}
 
 void FileSink::Close() {
   queue_.Close();

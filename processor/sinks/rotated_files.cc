@@ -52,6 +52,12 @@ void RotatedFiles::Tend() {
   wake_.notify_one();
 }
 
+void RotatedFiles::Await() {
+  if (!options_.gzip && options_.keep == 0) return;
+  std::unique_lock lock(mutex_);
+  idle_.wait(lock, [this] { return closing_ || (!pending_ && !busy_); });
+}
+
 void RotatedFiles::Close(chrono::milliseconds patience) {
   {
     const std::lock_guard lock(mutex_);
@@ -59,6 +65,7 @@ void RotatedFiles::Close(chrono::milliseconds patience) {
     closing_ = true;
   }
   wake_.notify_one();
+  idle_.notify_all();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -72,9 +79,12 @@ void RotatedFiles::Run() {
   while (true) {
     {
       std::unique_lock lock(mutex_);
+      busy_ = false;
+      if (!pending_) idle_.notify_all();
       wake_.wait(lock, [this] { return pending_ || closing_; });
       if (!pending_) return;
       pending_ = false;
+      busy_ = true;
     }
     TendOnce();
   }
@@ -87,6 +97,19 @@ void RotatedFiles::TendOnce() {
     files = List();
     RemoveOldest(files);
   } while (options_.gzip && !MustStop() && CompressOne(files, tried));
+  if (options_.gzip && MustStop()) ReportLeft(List());
+}
+
+void RotatedFiles::ReportLeft(const std::vector<File>& files) const {
+  const auto left = std::count_if(files.begin(), files.end(), [](const File& file) {
+    return file.kind == FileName::Kind::kPlain || file.kind == FileName::Kind::kStamped;
+  });
+  if (left == 0) return;
+  const std::string what = left == 1 ? "1 ended file" : std::to_string(left) + " ended files";
+  folder_.Report(
+      FileTask::kCompress,
+      {Errc::kSystem, 0, "compress " + what + " in " + folder_.name().folder() + " before the end",
+       "the next run with these options does"});
 }
 
 /// The output's files other than the one written now, oldest first.

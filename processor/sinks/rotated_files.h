@@ -33,8 +33,10 @@ class RotatedFiles {
 
   /// Has the folder looked at soon. Any thread; does not wait.
   void Tend();
+  /// Waits until all that Tend was called for is done, or Close is called.
+  void Await();
   /// Ends the thread, which may finish what it does for `patience`; what it does not finish is left
-  /// to the next run. Not from several threads at once.
+  /// to the next run, which is reported. Not from several threads at once.
   void Close(std::chrono::milliseconds patience);
 
  private:
@@ -48,6 +50,7 @@ class RotatedFiles {
   void TendOnce();
   std::vector<File> List() const;
   void RemoveOldest(const std::vector<File>& files);
+  void ReportLeft(const std::vector<File>& files) const;
   bool CompressOne(const std::vector<File>& files, std::set<std::string>& tried);
   void Compress(const File& file);
   int CompressTo(const std::string& half, const File& file, int from);
@@ -60,7 +63,9 @@ class RotatedFiles {
   const Options options_;
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
+  std::condition_variable idle_;
   bool pending_ = true;
+  bool busy_ = false;
   bool closing_ = false;
   std::chrono::steady_clock::time_point stop_at_;
   std::jthread thread_;  // last: joined before anything it uses goes

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <future>
@@ -198,6 +199,39 @@ TEST_F(FileSinkTest, CompressesWhatAnEarlierRunHasEnded) {
   EXPECT_THAT(Names(), ElementsAre("a.20261120T000000.000Z.jsonl.gz", "a.20261120T000002.000Z.txt",
                                    "a.jsonl"));
   EXPECT_EQ(Unzip("a.20261120T000000.000Z.jsonl.gz"), "ended\n");
+}
+
+TEST_F(FileSinkTest, FlushWaitsForCompression) {
+  auto sink =
+      Open({.pattern = Path("a.jsonl"), .rotate_bytes = 1, .gzip = true, .drain_deadline = 0ms});
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(sink->Push(std::to_string(i) + "\n"));
+  sink->Flush();
+  EXPECT_THAT(Names(), SizeIs(20));
+  for (const std::string& name : Names()) {
+    EXPECT_EQ(name.ends_with(".gz"), name != "a.jsonl") << name;
+  }
+}
+
+TEST_F(FileSinkTest, SaysWhatItsEndLeavesUncompressed) {
+  for (int i = 10; i < 60; ++i) {
+    Write("a.20261120T0000" + std::to_string(i) + ".000Z.jsonl", "ended\n");
+  }
+  std::vector<std::string> said;
+  Open({.pattern = Path("a.jsonl"),
+        .gzip = true,
+        .drain_deadline = 0ms,
+        .on_failure = [&](const Error& error) { said.push_back(error.Describe()); }})
+      ->Close();
+  const std::vector<std::string> names = Names();
+  const auto left = std::count_if(names.begin(), names.end(), [](const std::string& name) {
+    return name.ends_with("Z.jsonl");
+  });
+  if (left == 0) {  // it was quicker than the end
+    EXPECT_THAT(said, testing::IsEmpty());
+    return;
+  }
+  const std::string files = std::to_string(left) + (left == 1 ? " ended file" : " ended files");
+  EXPECT_THAT(said, ElementsAre(HasSubstr("cannot compress " + files + " in ")));
 }
 
 TEST_F(FileSinkTest, DoesNotCompressTwiceWhatAKilledRunHadCompressed) {
