@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The example in proto/README.md works as it is written there."""
+"""The examples in proto/README.md work as they are written there."""
 
 import os
 import pathlib
@@ -19,22 +19,56 @@ _REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 _README = (_REPOSITORY / "proto/README.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture(name="example")
-def _example(scratch):
-    """A folder with the example's files, made as the README says."""
+def _python(folder):
+    """Makes the Python example as the README says. What runs it."""
     (program,) = re.findall(r"```python\n(.*?)```", _README, re.DOTALL)
-    (scratch / "read_stream.py").write_text(program, encoding="utf-8")
+    (folder / "read_stream.py").write_text(program, encoding="utf-8")
     (command,) = re.findall(r"`(protoc --python_out[^`]*)`", _README)
-    shutil.copytree(_REPOSITORY / "proto", scratch / "proto")
-    subprocess.run(command, shell=True, check=True, cwd=scratch, timeout=DEADLINE_S)
-    return scratch
+    shutil.copytree(_REPOSITORY / "proto", folder / "proto")
+    subprocess.run(command, shell=True, check=True, cwd=folder, timeout=DEADLINE_S)
+    return lambda kind, address: [sys.executable, "read_stream.py", address]
+
+
+def _go(folder):
+    """The Go example, with Debian's packages."""
+    package = folder / "src/example.org/reader"
+    shutil.copytree(_REPOSITORY / "proto", package / "proto")
+    (program,) = re.findall(r"```go\n(.*?)```", _README, re.DOTALL)
+    (package / "reader.go").write_text(program, encoding="utf-8")
+    (command,) = re.findall(r"```sh\n(protoc .*?)```", _README, re.DOTALL)
+    subprocess.run(command, shell=True, check=True, cwd=package, timeout=DEADLINE_S)
+    environment = dict(
+        os.environ,
+        GO111MODULE="off",
+        GOPATH=f"{folder}:/usr/share/gocode",
+        GOCACHE=str(folder / "cache"),
+        GOFLAGS="",
+    )
+    subprocess.run(
+        ["go", "build", "-o", str(folder / "reader"), "."],
+        check=True,
+        cwd=package,
+        env=environment,
+        timeout=DEADLINE_S,
+    )
+    return lambda kind, address: [
+        str(folder / "reader"),
+        kind,
+        address if kind == "unix" else f"127.0.0.1:{address}",
+    ]
+
+
+# How to make each, and how it writes a byte that is no UTF-8.
+_EXAMPLES = {"python": (_python, r"\xff"), "go": (_go, "?")}
+
+# 1795000000 seconds after 1970.
+_BEGIN = "2026-11-18T11:06:40.000000Z agent "
 
 
 class Reader:
-    """The example, running."""
+    """An example, running."""
 
-    def __init__(self, folder, place):
-        command = [sys.executable, "read_stream.py", str(place)]
+    def __init__(self, folder, command):
         environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
         self._process = subprocess.Popen(
             command, cwd=folder, stdout=subprocess.PIPE, env=environment
@@ -77,9 +111,11 @@ def _unused_port():
         return probe.getsockname()[1]
 
 
-@pytest.mark.parametrize("kind", ["unix", "tcp"])
-def test_the_python_example_prints_a_line_for_each_message(example, kind):
-    schema = Schema(example)
+@pytest.mark.parametrize("language", _EXAMPLES)
+def test_an_example_prints_a_line_for_each_message(language, scratch):
+    make, no_utf8 = _EXAMPLES[language]
+    command_of = make(scratch)
+    schema = Schema(scratch)
     first = schema.message(1, "")
     first.event_payload.payload = b"GET /caf\xc3\xa9 HTTP/1.1\r\nhost: a\r\n\r\n"
     other = schema.LogEntry(log_type=4, sequence=2)
@@ -87,20 +123,18 @@ def test_the_python_example_prints_a_line_for_each_message(example, kind):
     last = schema.message(3, "")
     last.event_payload.payload, last.event_payload.src_ip = b"\xff\n", ""
     port = _unused_port()
-    place = example / "socket" if kind == "unix" else port
-    address = str(place) if kind == "unix" else ("127.0.0.1", port)
-    family = socket.AF_UNIX if kind == "unix" else socket.AF_INET
-    with Reader(example, place) as reader:
-        for _ in range(2):  # agents come and go
-            with _connect(reader, family, address) as connection:
-                stream = b"".join(map(delimited, (schema.hello(1), first, other, last)))
-                for at in range(0, len(stream), 7):
-                    connection.sendall(stream[at : at + 7])
-            # 1795000000 seconds after 1970.
-            assert reader.line() == (
-                "2026-11-18T11:06:40.000000Z agent 10.0.0.7:40000 2001:db8::7:443 "
-                "GET /café HTTP/1.1"
-            )
-            assert reader.line() == (
-                r"2026-11-18T11:06:40.000000Z agent -:40000 2001:db8::7:443 \xff"
-            )
+    path = scratch / "socket"
+    for kind, place, family, address in (
+        ("unix", str(path), socket.AF_UNIX, str(path)),
+        ("tcp", str(port), socket.AF_INET, ("127.0.0.1", port)),
+    ):
+        with Reader(scratch, command_of(kind, place)) as reader:
+            for _ in range(2):  # agents come and go
+                with _connect(reader, family, address) as connection:
+                    stream = b"".join(map(delimited, (schema.hello(1), first, other, last)))
+                    for at in range(0, len(stream), 7):
+                        connection.sendall(stream[at : at + 7])
+                assert reader.line() == (
+                    f"{_BEGIN}10.0.0.7:40000 [2001:db8::7]:443 GET /caf\xe9 HTTP/1.1"
+                )
+                assert reader.line() == f"{_BEGIN}-:40000 [2001:db8::7]:443 {no_utf8}"
