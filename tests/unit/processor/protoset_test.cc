@@ -3,6 +3,7 @@
 
 #include <google/protobuf/descriptor.pb.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <fstream>
@@ -59,7 +60,7 @@ class ProtosetTest : public testing::Test {
     return message;
   }
 
-  const std::string path_ = testing::TempDir() + "tlscope_protoset_test";
+  const std::string path_ = testing::TempDir() + "tlscope_protoset_" + std::to_string(getpid());
 };
 
 TEST_F(ProtosetTest, ShowsAMessageByTheTypeOfItsMethodAndDirection) {

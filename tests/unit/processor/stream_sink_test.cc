@@ -2,6 +2,7 @@
 #include "processor/sinks/stream_sink.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <future>
@@ -117,7 +118,7 @@ TEST(StreamSinkTest, SendsABlockAgainThatAKilledPeerHasSeenHalfOf) {
 }
 
 TEST(StreamSinkTest, BeginsEachConnectionAsTheFormatDoes) {
-  const std::string path = testing::TempDir() + "tlscope_stream_sink_test.sock";
+  const std::string path = testing::TempDir() + "tlscope_stream_sink_" + std::to_string(getpid());
   std::filesystem::remove(path);
   const Listener listener(path);
   StreamSinkOptions options = TestOptions(listener.address(), false);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -178,7 +179,8 @@ TEST(StreamSinkTlsTest, SaysThatAPeerSpeaksNoTls) {
 }
 
 TEST(StreamSinkTlsTest, RefusesFilesThatAreNoneOfTheKind) {
-  const std::string garbage = testing::TempDir() + "tlscope_no_certificate.pem";
+  const std::string garbage =
+      testing::TempDir() + "tlscope_no_certificate_" + std::to_string(getpid());
   std::ofstream(garbage) << "no certificate\n";
   const TestCertificate ca("test CA", "", nullptr);
   const TestCertificate other("another CA", "", nullptr);
