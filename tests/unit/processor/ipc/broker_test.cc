@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/unit/leave_out.h"
 #include "tests/unit/processor/ipc/broker_fixture.h"
 
 namespace tlscope {

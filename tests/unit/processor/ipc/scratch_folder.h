@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -27,19 +26,5 @@ class ScratchFolder {
  private:
   std::string path_;
 };
-
-/// Whether what cannot be tested here is a failure.
-inline bool HasToRun() {
-  const char* const ci = std::getenv("CI");  // nobody sets it  NOLINT(concurrency-mt-unsafe)
-  return ci != nullptr && std::string(ci) == "true";
-}
-
-/// For tests of what only root can try. Where they have to run, not to be root is a failure.
-#define TLSCOPE_NEEDS_ROOT()                                              \
-  do {                                                                    \
-    if (geteuid() == 0) break;                                            \
-    if (::tlscope::testing::HasToRun()) FAIL() << "this test needs root"; \
-    GTEST_SKIP() << "this test needs root";                               \
-  } while (false)
 
 }  // namespace tlscope::testing

@@ -14,6 +14,7 @@
 #include <fstream>
 #include <string>
 
+#include "tests/unit/leave_out.h"
 #include "tests/unit/processor/ipc/scratch_folder.h"
 
 namespace tlscope {
