@@ -6,27 +6,22 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "parsers/content/content_decoder.h"
+#include "tests/fuzz/check.h"
 
 namespace tlscope::content {
 namespace {
+
+using tlscope::Check;
 
 constexpr std::uint64_t kMaxBytes = 256U << 10;
 constexpr std::uint64_t kAmpleBytes = 96U << 20;
 // Four br windows of 16 MiB and what belongs to them; the fuzzer's codings need no more.
 constexpr std::uint64_t kMostHeldBytes = 80U << 20;
 constexpr std::size_t kStepBytes = 16U << 10;
-
-void Check(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\n", what);
-  std::abort();
-}
 
 class Collector final : public ContentSink {
  public:

@@ -2,15 +2,16 @@
 //
 // Detection never takes a decision back, and decides within a bounded number of bytes.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string_view>
 
 #include "parsers/http2/detect.h"
 #include "parsers/http2/frame.h"
 #include "parsers/parser_registry.h"
+#include "tests/fuzz/check.h"
 
 namespace {
+
+using tlscope::Check;
 
 // HTTP/2 wants frames until kEnoughBits bits are given, and each gives eight at least.
 constexpr std::size_t kEnoughBytes =
@@ -19,12 +20,6 @@ constexpr std::size_t kEnoughBytes =
 
 // Beyond a start line and a frame's header one place is like another.
 std::size_t Next(std::size_t seen) { return seen < 512 ? seen + 1 : seen + 61; }
-
-void Check(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\n", what);
-  std::abort();
-}
 
 }  // namespace
 

@@ -2,19 +2,14 @@
 //
 // A hello, whole and cut at every place: what a cut one tells the whole one tells, too.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string_view>
 
 #include "parsers/tls/hello.h"
+#include "tests/fuzz/check.h"
 
 namespace {
 
-void Check(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\n", what);
-  std::abort();
-}
+using tlscope::Check;
 
 bool IsWithin(std::string_view part, std::string_view whole) {
   return part.empty() ||

@@ -6,8 +6,6 @@
 // direction is an input too. Each schedule byte is one action: which direction, feed or lose or
 // flush, how much.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,6 +13,7 @@
 
 #include "parsers/http1/http1_parser.h"
 #include "parsers/parser_registry.h"
+#include "tests/fuzz/check.h"
 
 namespace tlscope {
 namespace {
@@ -24,12 +23,6 @@ constexpr ParserLimits kLimits{
     .body_bytes = 4096, .head_bytes = 2048, .decode_content = true, .decoded_bytes = 1U << 16};
 constexpr std::uint64_t kAmpleBytes = 1U << 20;
 constexpr std::uint64_t kTightBytes = 600;
-
-void Check(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\n", what);
-  std::abort();
-}
 
 class Recorder final : public MessageHandler {
  public:

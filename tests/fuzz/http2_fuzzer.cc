@@ -7,8 +7,6 @@
 // Bit 0 of start: the client is joined late; bit 1: the server is. Each schedule byte is one
 // action: which direction, feed or lose or flush, how much.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +14,7 @@
 
 #include "parsers/http2/http2_parser.h"
 #include "parsers/parser_registry.h"
+#include "tests/fuzz/check.h"
 
 namespace tlscope {
 namespace {
@@ -26,12 +25,6 @@ constexpr ParserLimits kLimits{.body_bytes = 4096, .head_bytes = 2048, .decoded_
 constexpr std::size_t kMaxHeadBytes = kLimits.head_bytes + 128;
 constexpr std::uint64_t kAmpleBytes = 64U << 20;
 constexpr std::uint64_t kTightBytes = 6000;
-
-void Check(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\n", what);
-  std::abort();
-}
 
 /// Header lines are whole and one field each.
 void CheckLines(std::string_view lines) {

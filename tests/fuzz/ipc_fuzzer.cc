@@ -5,8 +5,6 @@
 // Input: the stream, then a byte that says who the client is and how the stream is cut.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -15,15 +13,10 @@
 #include "processor/event_bus.h"
 #include "processor/ipc/broker_session.h"
 #include "processor/ipc/command.h"
+#include "tests/fuzz/check.h"
 
 namespace tlscope {
 namespace {
-
-void Check(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\n", what);
-  std::abort();
-}
 
 constexpr gid_t kGroup = 7;
 

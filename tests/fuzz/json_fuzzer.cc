@@ -5,26 +5,19 @@
 //
 // Input: a byte that says how long the head is, then the head, then the body.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "processor/formats/base64.h"
 #include "processor/formats/json_format.h"
 #include "processor/formats/utf8.h"
+#include "tests/fuzz/check.h"
 #include "tests/unit/processor/json_reader.h"
 
 namespace tlscope {
 namespace {
 
 using testing::JsonReader;
-
-void Check(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\n", what);
-  std::abort();
-}
 
 void CheckBytes(const JsonReader::Object& object, const std::string& name, std::string_view bytes) {
   const bool text = IsUtf8(bytes);

@@ -6,8 +6,6 @@
 // Input: the stream, then a byte that says how it is cut.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -20,15 +18,10 @@
 #include "processor/formats/protobuf_format.h"
 #include "processor/formats/text_format.h"
 #include "processor/log_entry_reader.h"
+#include "tests/fuzz/check.h"
 
 namespace tlscope {
 namespace {
-
-void Check(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\n", what);
-  std::abort();
-}
 
 /// Keeps what it is given.
 class MemoryStorage final : public Storage {

@@ -4,23 +4,18 @@
 // counted, in order.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "parsers/parser_registry.h"
 #include "parsers/raw/raw_parser.h"
+#include "tests/fuzz/check.h"
 
 namespace {
 
-using tlscope::Message;
+using tlscope::Check;
 
-void Check(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\n", what);
-  std::abort();
-}
+using tlscope::Message;
 
 class Recorder final : public tlscope::MessageHandler {
  public:

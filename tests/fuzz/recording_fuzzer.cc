@@ -5,8 +5,6 @@
 // Input: the recording.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -17,15 +15,10 @@
 #include "processor/recording/recording_reader.h"
 #include "processor/recording/recording_writer.h"
 #include "processor/recording/replayer.h"
+#include "tests/fuzz/check.h"
 
 namespace tlscope {
 namespace {
-
-void Check(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\n", what);
-  std::abort();
-}
 
 class Pieces final : public ByteSource {
  public:

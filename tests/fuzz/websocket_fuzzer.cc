@@ -5,8 +5,6 @@
 // Input: frames, a byte for the extensions agreed to, a byte for the schedule.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,19 +12,16 @@
 
 #include "parsers/parser_registry.h"
 #include "parsers/websocket/websocket_parser.h"
+#include "tests/fuzz/check.h"
 
 namespace tlscope::websocket {
 namespace {
 
+using tlscope::Check;
+
 constexpr ParserLimits kLimits{
     .body_bytes = 4096, .head_bytes = 2048, .decode_content = true, .decoded_bytes = 1U << 16};
 constexpr std::uint64_t kAmpleBytes = 1U << 20;
-
-void Check(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\n", what);
-  std::abort();
-}
 
 class Recorder final : public MessageHandler {
  public:
