@@ -7,6 +7,14 @@
 
 namespace tlscope {
 
+StreamPositions::StreamPositions(const StreamPositions& other) {
+  for (const Position& position : other.positions_) Set(position.agent, position.sequence);
+}
+
+StreamPositions& StreamPositions::operator=(const StreamPositions& other) {
+  return *this = StreamPositions(other);
+}
+
 std::optional<std::uint64_t> StreamPositions::Of(std::uint64_t stream_id) const {
   const auto found = by_stream_.find(stream_id);
   if (found == by_stream_.end()) return {};

@@ -21,6 +21,13 @@ class StreamPositions {
  public:
   static constexpr std::size_t kMost = 1024;
 
+  StreamPositions() = default;
+  StreamPositions(const StreamPositions& other);
+  StreamPositions(StreamPositions&&) = default;
+  StreamPositions& operator=(const StreamPositions& other);
+  StreamPositions& operator=(StreamPositions&&) = default;
+  ~StreamPositions() = default;
+
   /// Nothing for a stream that is not known.
   std::optional<std::uint64_t> Of(std::uint64_t stream_id) const;
   void Set(const AgentIdentity& agent, std::uint64_t sequence);
@@ -34,7 +41,7 @@ class StreamPositions {
     std::uint64_t sequence;
   };
   std::list<Position> positions_;  // the one set last is last
-  std::unordered_map<std::uint64_t, std::list<Position>::iterator> by_stream_;
+  std::unordered_map<std::uint64_t, std::list<Position>::iterator> by_stream_;  // of positions_
 };
 
 }  // namespace tlscope

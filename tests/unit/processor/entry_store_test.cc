@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "tlscope/v1/collector_state.pb.h"
+
 namespace tlscope {
 namespace {
 
@@ -134,6 +136,21 @@ TEST_F(EntryStoreTest, AnOutputThatHasLessGetsTheRest) {
   EXPECT_EQ(other_.all(), "a2 a3 a4 ");
   EXPECT_EQ(a->counts, (StreamCounts{3, 3, 0, 0}));
   EXPECT_EQ(a->stored, 4U);
+}
+
+TEST_F(EntryStoreTest, WhatAnEarlierRunStoredStaysKnownAndIsNotAheadOfWhatIsKept) {
+  disk_.kept.Set(a_, 3);
+  disk_.kept.Set(b_, 7);
+  Open({&disk_});
+  const auto a = store_->Begin(a_, 4);
+  Add(a, 4);
+  EXPECT_EQ(store_->outputs().front()->StoredOf(1), 3U);
+  ASSERT_EQ(store_->Commit(), StoreOutcome::kDone);
+  v1::CollectorState kept;
+  disk_.kept.WriteTo(kept);
+  ASSERT_EQ(kept.positions_size(), 2);
+  EXPECT_EQ(kept.positions(0).sequence(), 7U);
+  EXPECT_EQ(kept.positions(1).sequence(), 4U);
 }
 
 TEST_F(EntryStoreTest, CountsWhatIsMissingBetweenTwoRuns) {
