@@ -92,6 +92,16 @@ class FakeAgent {
   bool closed_ = false;
 };
 
+/// A disk that is full for as long as there is one.
+class FullStorage final : public Storage {
+ public:
+  std::string name() const override { return "full"; }
+  std::optional<std::uint64_t> Prepare(std::size_t block_bytes) override { return block_bytes; }
+  StoreOutcome Write(std::string_view) override { return StoreOutcome::kAgain; }
+  StoreOutcome Keep(const StreamPositions&) override { return StoreOutcome::kAgain; }
+  void Close() override {}
+};
+
 class CollectorTest : public ::testing::Test {
  protected:
   CollectorTest() {
@@ -107,9 +117,13 @@ class CollectorTest : public ::testing::Test {
     StreamPositions positions;
     auto file = FileStorage::Open(std::move(storage), positions);
     ASSERT_TRUE(file) << file.error().Describe();
+    OpenOver(std::move(*file));
+  }
+
+  void OpenOver(std::unique_ptr<Storage> storage) {
     std::vector<std::unique_ptr<CollectorOutput>> outputs;
     outputs.push_back(std::make_unique<CollectorOutput>(std::make_shared<LineFormat>(0), kind_,
-                                                        std::move(*file), positions));
+                                                        std::move(storage), StreamPositions()));
     store_ = std::make_unique<EntryStore>(std::move(outputs));
     CollectorOptions options;
     options.listen.push_back(*ListenTarget::Parse("unix://" + path()));
@@ -173,6 +187,19 @@ TEST_F(CollectorTest, AcknowledgesWhatAnAgentSaidLast) {
   EXPECT_TRUE(Receive(agent).has_welcome());
   EXPECT_EQ(Receive(agent).acknowledged().stored_sequence(), 2U);
   EXPECT_TRUE(RunUntil([&] { return !agent.Next() && agent.closed(); }));
+}
+
+TEST_F(CollectorTest, WelcomesANewAgentWhileNothingCanBeStored) {
+  OpenOver(std::make_unique<FullStorage>());
+  FakeAgent first(path());
+  first.SayHello(1);
+  first.SendEvent(1);
+  EXPECT_TRUE(Receive(first).has_welcome());
+  EXPECT_TRUE(RunUntil([&] { return store_->full(); }));
+  FakeAgent second(path());
+  second.SayHello(2);
+  second.SendEvent(1);
+  EXPECT_TRUE(Receive(second).has_welcome());
 }
 
 TEST_F(CollectorTest, SaysThatItIsThere) {
