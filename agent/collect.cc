@@ -53,9 +53,11 @@ void PrintStreams(const EntryStore& store) {
 }
 
 void PrintOutputs(const EntryStore& store) {
-  for (const auto& output : store.outputs()) {
-    spdlog::info("output to {}: {} entries written ({} bytes)", output->name(),
-                 output->stats().entries, output->stats().bytes);
+  for (const auto* outputs : {&store.outputs(), &store.closed_outputs()}) {
+    for (const auto& output : *outputs) {
+      spdlog::info("output to {}: {} entries written ({} bytes)", output->name(),
+                   output->stats().entries, output->stats().bytes);
+    }
   }
 }
 
@@ -100,7 +102,7 @@ Result<void> Import(const CollectOptions& options, EntryStore& store, const Stop
   return {};
 }
 
-/// Runs a collector until a signal comes or an output is closed.
+/// Runs a collector until a signal comes or the last output is closed.
 class Collecting {
  public:
   Collecting(EntryStore& store, const StopSignal& stop)

@@ -22,8 +22,8 @@ struct CollectOptions : OutputOptions {
 };
 
 /// Receives what agents send, or reads a file, and writes it to the outputs, until SIGINT or
-/// SIGTERM, until nobody reads standard output any more, or until the file is read; none of these
-/// is a failure.
+/// SIGTERM, until nobody reads standard output any more and there is no other output, or until the
+/// file is read; none of these is a failure.
 Result<void> RunCollect(const CollectOptions& options);
 
 }  // namespace tlscope

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -28,13 +29,28 @@ Result<std::shared_ptr<Format>> MakeCollectorFormat(FormatKind kind, OutputOptio
   return MakeFormat(kind, options, context);
 }
 
+/// `alone`: there is no other output, so that the run ends with this one.
+Result<std::unique_ptr<Storage>> OpenStdout(std::string start, bool alone,
+                                            const CollectorOutputHooks& hooks) {
+  const auto on_failure = [alone, hooks](int error_number, bool over) {
+    Error error{Errc::kSystem, error_number, "write to standard output", {}};
+    if (over && alone) {
+      if (error_number != EPIPE) hooks.on_stdout_failure(error);
+      return;
+    }
+    error.remedy = over ? "nobody reads it any longer; the other outputs go on"
+                        : "make room: until then nothing is acknowledged, and agents keep what "
+                          "they have";
+    hooks.on_failure(error);
+  };
+  return FdStorage::Open(STDOUT_FILENO, std::move(start), on_failure);
+}
+
 Result<std::unique_ptr<Storage>> OpenStorage(const OutputSpec& spec, const OutputOptions& options,
                                              const std::shared_ptr<Format>& format,
-                                             StreamPositions& positions,
+                                             StreamPositions& positions, bool alone,
                                              const CollectorOutputHooks& hooks) {
-  if (spec.target == OutputTarget::kStdout) {
-    return FdStorage::Open(STDOUT_FILENO, format->Start(), hooks.on_stdout_failure);
-  }
+  if (spec.target == OutputTarget::kStdout) return OpenStdout(format->Start(), alone, hooks);
   FileStorageOptions storage;
   storage.pattern = spec.path;
   storage.rotate_bytes = options.rotation.bytes;
@@ -49,7 +65,7 @@ Result<std::unique_ptr<Storage>> OpenStorage(const OutputSpec& spec, const Outpu
 }
 
 Result<std::unique_ptr<CollectorOutput>> OpenOutput(const OutputSpec& spec,
-                                                    const OutputOptions& options,
+                                                    const OutputOptions& options, bool alone,
                                                     const CollectorOutputHooks& hooks) {
   const auto terminal = GoesToTerminal(spec);
   if (!terminal) return tl::make_unexpected(terminal.error());
@@ -60,7 +76,7 @@ Result<std::unique_ptr<CollectorOutput>> OpenOutput(const OutputSpec& spec,
   auto format = MakeCollectorFormat(spec.format, options, *terminal);
   if (!format) return tl::make_unexpected(std::move(format.error()));
   StreamPositions positions;
-  auto storage = OpenStorage(spec, options, *format, positions, hooks);
+  auto storage = OpenStorage(spec, options, *format, positions, alone, hooks);
   if (!storage) return tl::make_unexpected(std::move(storage.error()));
   return std::make_unique<CollectorOutput>(std::move(*format), spec.format, std::move(*storage),
                                            std::move(positions));
@@ -74,7 +90,7 @@ Result<std::vector<std::unique_ptr<CollectorOutput>>> OpenCollectorOutputs(
   if (!specs) return tl::make_unexpected(specs.error());
   std::vector<std::unique_ptr<CollectorOutput>> outputs;
   for (const OutputSpec& spec : *specs) {
-    auto output = OpenOutput(spec, options, hooks);
+    auto output = OpenOutput(spec, options, specs->size() == 1, hooks);
     if (!output) return tl::make_unexpected(std::move(output.error()));
     outputs.push_back(std::move(*output));
   }

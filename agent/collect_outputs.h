@@ -13,9 +13,10 @@ namespace tlscope {
 
 /// What the outputs of a collector tell while it runs.
 struct CollectorOutputHooks {
-  /// Each kind of failure of each file once, on whatever thread.
+  /// Each kind of failure of each output once, on whatever thread.
   std::function<void(const Error&)> on_failure;
-  /// Standard output cannot be written any more, and not because nobody reads it.
+  /// Standard output, which is the only one, cannot be written any more, and not because nobody
+  /// reads it.
   std::function<void(const Error&)> on_stdout_failure;
 };
 

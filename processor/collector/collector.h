@@ -47,8 +47,8 @@ struct CollectorStats {
 /// is called, the one that runs the io_context. It does not read while it cannot store.
 class Collector {
  public:
-  /// Listens. `io` and `store` outlive the collector. `on_closed` is called once an output is
-  /// closed for good. Fails when an address cannot be had, or a file of TLS be used.
+  /// Listens. `io` and `store` outlive the collector. `on_closed` is called once the last
+  /// output is closed for good. Fails when an address cannot be had, or a file of TLS be used.
   static Result<std::unique_ptr<Collector>> Open(boost::asio::io_context& io, EntryStore& store,
                                                  CollectorOptions options,
                                                  std::function<void()> on_closed);

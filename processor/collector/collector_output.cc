@@ -96,6 +96,14 @@ StoreOutcome CollectorOutput::CommitPortion() {
   return StoreOutcome::kDone;
 }
 
+void CollectorOutput::Close() {
+  storage_->Close();
+  pending_ = {};
+  marks_ = {};
+  done_ = 0;
+  portion_.reset();
+}
+
 std::size_t CollectorOutput::TakeStored() { return std::exchange(untaken_, 0); }
 
 }  // namespace tlscope

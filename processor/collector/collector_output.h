@@ -60,7 +60,8 @@ class CollectorOutput {
   FormatKind kind() const { return kind_; }
   std::string name() const { return storage_->name(); }
   const Stats& stats() const { return stats_; }
-  void Close() { storage_->Close(); }
+  /// Nothing more is appended; what was not stored is forgotten.
+  void Close();
 
  private:
   /// Where in pending_ an entry ends, and what is known once it is stored.

@@ -25,7 +25,7 @@ struct EntryFileOptions {
 enum class ImportEnd : std::uint8_t {
   kWhole,    ///< all of it is stored
   kStopped,  ///< by the user
-  kClosed,   ///< an output is closed: nobody reads it any longer
+  kClosed,   ///< the last output is closed: nobody reads it any longer
 };
 
 /// Stores what a file holds that `-o FILE.pb` or a collector wrote. What stands before the place

@@ -72,10 +72,26 @@ bool EntryStore::full() const {
 
 StoreOutcome EntryStore::Commit() {
   StoreOutcome worst = StoreOutcome::kDone;
-  for (const auto& output : outputs_) worst = std::max(worst, output->Commit());
+  for (std::size_t i = 0; i < outputs_.size();) {
+    const StoreOutcome outcome = outputs_[i]->Commit();
+    if (outcome == StoreOutcome::kClosed && outputs_.size() > 1) {
+      LetGo(i);
+      continue;
+    }
+    worst = std::max(worst, outcome);
+    ++i;
+  }
   CountStored();
   stuck_ = worst != StoreOutcome::kDone;
   return worst;
+}
+
+void EntryStore::LetGo(std::size_t output) {
+  const auto at = static_cast<std::ptrdiff_t>(output);
+  outputs_[output]->Close();
+  closed_.push_back(std::move(outputs_[output]));
+  outputs_.erase(outputs_.begin() + at);
+  stored_.erase(stored_.begin() + at);
 }
 
 void EntryStore::CountStored() {

@@ -60,7 +60,8 @@ class EntryStore {
   /// There is something to commit.
   bool pending() const { return !entries_.empty(); }
 
-  /// Stores what was added. kClosed once any output is.
+  /// Stores what was added. An output that is closed gets nothing more, and what was added is stored
+  /// once the others have it; kClosed when it is the last one.
   StoreOutcome Commit();
 
   void Close();
@@ -69,6 +70,8 @@ class EntryStore {
   bool WantsPlaintext() const;
 
   const std::vector<std::unique_ptr<CollectorOutput>>& outputs() const { return outputs_; }
+  /// Those that were closed before the others.
+  const std::vector<std::unique_ptr<CollectorOutput>>& closed_outputs() const { return closed_; }
   /// Streams of this run, the older ones first; then what became of those forgotten.
   std::vector<std::shared_ptr<const CollectedStream>> streams() const;
   const StreamCounts& forgotten() const { return forgotten_; }
@@ -77,6 +80,7 @@ class EntryStore {
   using Streams = std::list<std::shared_ptr<CollectedStream>>;
 
   void Forget();
+  void LetGo(std::size_t output);
   void CountStored();
 
   struct Entry {
@@ -85,7 +89,8 @@ class EntryStore {
   };
 
   std::vector<std::unique_ptr<CollectorOutput>> outputs_;
-  std::vector<std::size_t> stored_;  // of entries_, by output
+  std::vector<std::unique_ptr<CollectorOutput>> closed_;
+  std::vector<std::size_t> stored_;  // of entries_, by output of outputs_
   std::deque<Entry> entries_;        // added, and not stored by all outputs
   Streams streams_;
   std::unordered_map<std::uint64_t, Streams::iterator> by_id_;

@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds kPatience{100};
 }  // namespace
 
 Result<std::unique_ptr<FdStorage>> FdStorage::Open(int fd, std::string start,
-                                                   std::function<void(const Error&)> on_failure) {
+                                                   OnFailure on_failure) {
   Result<FdWriter> writer = FdWriter::Open(fd);
   if (!writer) return tl::make_unexpected(std::move(writer.error()));
   return std::unique_ptr<FdStorage>(
@@ -45,13 +45,16 @@ StoreOutcome FdStorage::WriteFrom(std::string_view bytes, std::size_t& written) 
     } else if (count == -EAGAIN) {
       if (!writer_.Await(kPatience)) return StoreOutcome::kAgain;
     } else if (count != -EINTR) {
-      if (count != -EPIPE) {
-        on_failure_(Error{Errc::kSystem, static_cast<int>(-count), "write to " + name(), {}});
-      }
-      return StoreOutcome::kClosed;
+      return Failed(static_cast<int>(-count));
     }
   }
   return StoreOutcome::kDone;
+}
+
+StoreOutcome FdStorage::Failed(int error_number) {
+  const bool over = error_number != ENOSPC && error_number != EDQUOT;
+  if (!std::exchange(over ? over_ : full_, true)) on_failure_(error_number, over);
+  return over ? StoreOutcome::kClosed : StoreOutcome::kAgain;
 }
 
 StoreOutcome FdStorage::Keep(const StreamPositions& /*positions*/) { return StoreOutcome::kDone; }

@@ -13,9 +13,12 @@ namespace tlscope {
 /// A descriptor, such as standard output: what was written to it counts as kept.
 class FdStorage final : public Storage {
  public:
-  /// `fd` is borrowed; `start` is written first; `on_failure` is told why it cannot be written.
-  static Result<std::unique_ptr<FdStorage>> Open(int fd, std::string start,
-                                                 std::function<void(const Error&)> on_failure);
+  /// Told why it cannot be written, each once: `over` false, not now (a full disk); true, never
+  /// again (the reader is gone).
+  using OnFailure = std::function<void(int error_number, bool over)>;
+
+  /// `fd` is borrowed; `start` is written first.
+  static Result<std::unique_ptr<FdStorage>> Open(int fd, std::string start, OnFailure on_failure);
 
   std::string name() const override { return "standard output"; }
   std::optional<std::uint64_t> Prepare(std::size_t block_bytes) override;
@@ -24,15 +27,18 @@ class FdStorage final : public Storage {
   void Close() override {}
 
  private:
-  FdStorage(FdWriter writer, std::string start, std::function<void(const Error&)> on_failure)
+  FdStorage(FdWriter writer, std::string start, OnFailure on_failure)
       : writer_(std::move(writer)), start_(std::move(start)), on_failure_(std::move(on_failure)) {}
   StoreOutcome WriteFrom(std::string_view bytes, std::size_t& written);
+  StoreOutcome Failed(int error_number);
 
   FdWriter writer_;
   std::string start_;
   std::size_t start_written_ = 0;
   std::size_t written_ = 0;  // of what Write was given
-  const std::function<void(const Error&)> on_failure_;
+  const OnFailure on_failure_;
+  bool full_ = false;  // on_failure_ was told
+  bool over_ = false;
 };
 
 }  // namespace tlscope

@@ -174,6 +174,34 @@ def test_waits_for_a_reader_of_standard_output_and_ends_with_it(socket_path, sch
     assert status == tlscope.DONE, said
 
 
+def test_goes_on_with_a_file_when_nobody_reads_standard_output(socket_path, schema, scratch):
+    text = scratch / "out.txt"
+    arguments = ["--listen", f"unix://{socket_path}", "-o", "-", "-o", text]
+    with Collector(*arguments, stdout=subprocess.PIPE) as collector:
+        collector.stdout.close()
+        with AgentConnection(socket_path, schema) as agent:
+            agent.begin(1)
+            agent.send(schema.message(1, "entry 1 1 "))
+            agent.await_stored(1)
+            agent.send(schema.message(2, "entry 1 2 "))
+            agent.await_stored(2)
+        said = collector.stop()
+    assert said.count("Broken pipe; nobody reads it any longer; the other outputs go on") == 1
+    assert numbers_in_text(text, 1) == [1, 2]
+    assert StreamSummary.read(said, 1) == StreamSummary(2, 2, 0, 0, 0)
+
+
+def test_waits_for_room_where_standard_output_is_full(socket_path, schema):
+    with open("/dev/full", "wb") as full:
+        with Collector("--listen", f"unix://{socket_path}", stdout=full) as collector:
+            with AgentConnection(socket_path, schema) as agent:
+                agent.begin(1)
+                agent.send(schema.message(1, "entry 1 1 "))
+                collector.read_until("No space left on device; make room")
+            said = collector.stop()
+    assert StreamSummary.read(said, 1) == StreamSummary(1, 0, 0, 1, 0)
+
+
 def test_imports_a_file_up_to_where_it_is_damaged(scratch, schema):
     whole = scratch / "in.pb"
     data = delimited(schema.hello(9))

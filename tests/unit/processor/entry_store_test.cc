@@ -218,12 +218,34 @@ TEST_F(EntryStoreTest, ForgetsTheCountsOfOldStreamsOnly) {
   EXPECT_EQ(all.stored, 2 * EntryStore::kStreams);
 }
 
-TEST_F(EntryStoreTest, TellsThatAnOutputIsClosed) {
-  Open({&disk_, &other_});
+TEST_F(EntryStoreTest, TellsThatTheLastOutputIsClosed) {
+  Open({&disk_});
+  const auto a = store_->Begin(a_, 1);
+  Add(a, 1);
+  disk_.write = StoreOutcome::kClosed;
+  EXPECT_EQ(store_->Commit(), StoreOutcome::kClosed);
+  EXPECT_EQ(a->stored, 0U);
+}
+
+TEST_F(EntryStoreTest, GoesOnWithoutAnOutputThatIsClosed) {
+  Open({&other_, &disk_});
   const auto a = store_->Begin(a_, 1);
   Add(a, 1);
   disk_.write = StoreOutcome::kAgain;
   other_.write = StoreOutcome::kClosed;
+  EXPECT_EQ(store_->Commit(), StoreOutcome::kAgain);
+  EXPECT_EQ(a->stored, 0U) << "the other output has it not yet";
+  disk_.write = StoreOutcome::kDone;
+  EXPECT_EQ(store_->Commit(), StoreOutcome::kDone);
+  Add(a, 2);
+  EXPECT_EQ(store_->Commit(), StoreOutcome::kDone);
+  EXPECT_EQ(disk_.all(), "a1 a2 ");
+  EXPECT_EQ(a->stored, 2U);
+  EXPECT_EQ(a->counts, (StreamCounts{2, 2, 0, 0}));
+  EXPECT_EQ(store_->outputs().size(), 1U);
+  EXPECT_EQ(store_->closed_outputs().size(), 1U);
+  disk_.write = StoreOutcome::kClosed;
+  Add(a, 3);
   EXPECT_EQ(store_->Commit(), StoreOutcome::kClosed);
 }
 
