@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -58,7 +59,7 @@ void FileStorage::MakeFiles() {
   RotatingFileOptions rotating;
   rotating.rotate_bytes = options_.rotate_bytes;
   rotating.rotate_period = options_.rotate_period;
-  rotating.begin_anew = options_.begin_anew && !known_;
+  rotating.begin_anew = options_.begin_anew && !IsOurs(folder_->name().At(now_));
   rotating.first_block = options_.first_block;
   rotating.block_end = options_.block_end;
   rotating.now = [this] { return now_; };
@@ -70,6 +71,11 @@ void FileStorage::MakeFiles() {
 FileStorage::~FileStorage() { Close(); }
 
 void FileStorage::Close() {
+  if (file_ && !state_.ended() && !state_.has_next() && file_->size() == state_.file().bytes()) {
+    state_.set_ended(true);
+    // Without it the next run cuts back to the same place.
+    static_cast<void>(state_file_.Write(state_));
+  }
   if (file_) file_->Close();
   if (rotated_) rotated_->Close(kCompressPatience);
 }
@@ -84,7 +90,6 @@ Result<void> FileStorage::Recover(StreamPositions& positions) {
                               "entries that were stored and not acknowledged may be stored twice"});
   }
   if (!found) return {};
-  known_ = true;
   state_ = std::move(*found);
   positions.ReadFrom(state_);
   const bool same = state_.has_next() && state_.next().name() == state_.file().name();
@@ -103,13 +108,17 @@ Result<void> FileStorage::CutOff(const v1::CollectorState::File& file, bool begu
   struct stat status {};
   if (!fd || fstat(fd.get(), &status) != 0) return tl::make_unexpected(FileError(errno, what));
   if (!S_ISREG(status.st_mode) || status.st_uid != geteuid()) return {};  // nor is it written to
+  const bool other = status.st_ino != file.inode();
+  if (other && !begun) return {};  // likewise moved away
   if (!LockForWriting(fd.get())) {
     return Fail(Errc::kUsage, 0, what, "another process writes it: name another file");
   }
-  const bool other = begun && status.st_ino != file.inode();
   const off_t kept = other ? 0 : static_cast<off_t>(file.bytes());
-  if (status.st_size > kept && ftruncate(fd.get(), kept) != 0) {
-    return tl::make_unexpected(FileError(errno, what));
+  if (status.st_size > kept && (begun || !state_.ended())) {
+    if (ftruncate(fd.get(), kept) != 0) return tl::make_unexpected(FileError(errno, what));
+    // What it still holds is as old as it was: that tells when it ends, and in which order files go.
+    const std::array<timespec, 2> times{timespec{0, UTIME_OMIT}, status.st_mtim};
+    futimens(fd.get(), times.data());
   }
   if (status.st_size < kept) {
     options_.on_failure(Error{Errc::kSystem, 0,
@@ -119,9 +128,18 @@ Result<void> FileStorage::CutOff(const v1::CollectorState::File& file, bool begu
   return {};
 }
 
+/// Whether the file of that name is the one of the state.
+bool FileStorage::IsOurs(const std::string& name) const {
+  struct stat status {};
+  return state_.file().name() == name && state_.file().inode() != 0 &&
+         fstatat(folder_->fd(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+         status.st_ino == state_.file().inode();
+}
+
 Result<void> FileStorage::Begin() {
-  MakeFiles();
   now_ = options_.now();
+  MakeFiles();
+  state_.clear_ended();
   if (const int error = AnnounceNext(); error != 0) return tl::make_unexpected(StateError(error));
   if (auto opened = file_->Open(); !opened) return opened;
   dirty_ = true;

@@ -33,7 +33,8 @@ struct FileStorageOptions {
 
 /// Files that only their owner can read, each beside the last rotated as FileSink has them. What
 /// was kept is kept whenever the process is killed: a state file `.<pattern>.state` in their folder
-/// says up to which byte that is, and what follows is cut off when the storage is opened again.
+/// says up to which byte that is, and what follows is cut off when the storage is opened again. What
+/// others have written, after a run that ended by itself or to another file of that name, is left.
 class FileStorage final : public Storage {
  public:
   /// `positions` becomes what the last Keep of an earlier run was given. Fails as FileSink does.
@@ -52,6 +53,7 @@ class FileStorage final : public Storage {
 
   Result<void> Recover(StreamPositions& positions);
   Result<void> CutOff(const v1::CollectorState::File& file, bool begun);
+  bool IsOurs(const std::string& name) const;
   void MakeFiles();
   Result<void> Begin();
   int AnnounceNext();
@@ -63,7 +65,6 @@ class FileStorage final : public Storage {
   StateFile state_file_;
   v1::CollectorState state_;                        // as it was last written, or is to be
   std::chrono::system_clock::time_point now_ = {};  // of this step: one for all that it does
-  bool known_ = false;                              // an earlier run has left its state
   bool dirty_ = false;                              // written to since the last Sync
   std::unique_ptr<RotatedFiles> rotated_;
   std::unique_ptr<RotatingFile> file_;

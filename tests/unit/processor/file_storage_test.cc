@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -174,6 +175,70 @@ TEST_F(FileStorageTest, AFileOfAnotherPeriodIsFinishedUnderItsOwnName) {
   EXPECT_EQ(Read(first), "start\none\n");
   EXPECT_EQ(Read(second), "start\n");
   EXPECT_EQ(positions_.Of(7), 1U);
+}
+
+TEST_F(FileStorageTest, LeavesWhatOthersAppendedAfterItsEnd) {
+  {
+    auto storage = Open();
+    ASSERT_TRUE(storage);
+    Store(**storage, "one\n", 1);
+  }
+  std::ofstream(options_.pattern, std::ios::binary | std::ios::app) << "of somebody else\n";
+  auto storage = Open();
+  ASSERT_TRUE(storage);
+  EXPECT_EQ(Read(), "start\none\nof somebody else\nstart\n");
+  Store(**storage, "two\n", 2);
+  ASSERT_TRUE((*storage)->Prepare(6));
+  ASSERT_EQ((*storage)->Write("three\n"), StoreOutcome::kDone);  // and never kept
+  storage->reset();
+  storage = Open();
+  ASSERT_TRUE(storage);
+  EXPECT_EQ(Read(), "start\none\nof somebody else\nstart\ntwo\nstart\n");
+  EXPECT_THAT(failures_, IsEmpty());
+}
+
+TEST_F(FileStorageTest, LeavesAnotherFileThatHasItsNameNow) {
+  options_.begin_anew = true;
+  {
+    auto storage = Open();
+    ASSERT_TRUE(storage);
+    Store(**storage, "one\n", 1);
+    ASSERT_TRUE((*storage)->Prepare(4));
+    ASSERT_EQ((*storage)->Write("two\n"), StoreOutcome::kDone);  // and never kept
+  }
+  std::filesystem::rename(options_.pattern, folder_.path() + "/moved");
+  const std::string others(100, 'x');
+  std::ofstream(options_.pattern, std::ios::binary) << others;
+  auto storage = Open();
+  ASSERT_TRUE(storage);
+  EXPECT_EQ(positions_.Of(7), 1U);
+  const std::vector<std::string> ended = EndedFiles();
+  ASSERT_EQ(ended.size(), 2U);
+  EXPECT_EQ(ended[0], "moved");
+  EXPECT_EQ(Read(ended[1]), others);
+  EXPECT_EQ(Read(), "start\n");
+  EXPECT_THAT(failures_, IsEmpty());
+}
+
+TEST_F(FileStorageTest, AFileThatWasCutOffIsAsOldAsItWas) {
+  options_.rotate_period = RotatePeriod::kDay;
+  {
+    auto storage = Open();
+    ASSERT_TRUE(storage);
+    Store(**storage, "one\n", 1);
+    ASSERT_TRUE((*storage)->Prepare(4));
+    ASSERT_EQ((*storage)->Write("two\n"), StoreOutcome::kDone);  // and never kept
+  }
+  // Of now_, whatever the clock of this host says.
+  const std::array<timespec, 2> times{timespec{1'795'000'000, 0}, timespec{1'795'000'000, 0}};
+  ASSERT_EQ(utimensat(AT_FDCWD, options_.pattern.c_str(), times.data(), 0), 0);
+  now_ += 24h;
+  auto storage = Open();
+  ASSERT_TRUE(storage);
+  const std::vector<std::string> ended = EndedFiles();
+  ASSERT_EQ(ended.size(), 1U);
+  EXPECT_EQ(Read(ended[0]), "start\none\n");
+  EXPECT_EQ(Read(), "start\n");
 }
 
 TEST_F(FileStorageTest, SaysWhenAFileHoldsLessThanWasStored) {
