@@ -2,6 +2,7 @@
 #include "processor/collector/entry_file.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,6 +35,7 @@ class Importer {
   Result<ImportEnd> Run(int fd);
 
  private:
+  bool StoppedBeforeInput(int fd) const;
   Result<ImportEnd> TakeEntries();
   Result<void> Take(std::string_view bytes);
   ImportEnd Commit();
@@ -60,9 +62,13 @@ Result<void> Importer::Damaged(std::string_view how) const {
 
 Result<ImportEnd> Importer::Run(int fd) {
   for (;;) {
+    if (StoppedBeforeInput(fd)) {
+      Commit();
+      return ImportEnd::kStopped;
+    }
     const std::span<char> room = input_.Prepare(kReadBytes);
     const ssize_t got = read(fd, room.data(), kReadBytes);
-    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (got < 0) return Fail(Errc::kSystem, errno, "read " + options_.path);
     if (got == 0) break;
     input_.Commit(static_cast<std::size_t>(got));
@@ -78,6 +84,15 @@ Result<ImportEnd> Importer::Run(int fd) {
   if (end != ImportEnd::kWhole || !input_.holds_bytes()) return end;
   entry_at_ = place();
   return tl::make_unexpected(Damaged("it ends in the middle of an entry").error());
+}
+
+/// Waits for a pipe that has nothing to read for now.
+bool Importer::StoppedBeforeInput(int fd) const {
+  pollfd readable{fd, POLLIN, 0};
+  while (poll(&readable, 1, static_cast<int>(kRetry.count())) == 0) {
+    if (options_.stopped && options_.stopped(std::chrono::milliseconds{0})) return true;
+  }
+  return false;
 }
 
 /// Those that have been read whole.
@@ -136,7 +151,8 @@ ImportEnd Importer::Commit() {
 }  // namespace
 
 Result<ImportEnd> ImportEntries(const EntryFileOptions& options, EntryStore& store) {
-  const UniqueFd fd(open(options.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  // O_NONBLOCK: a named pipe is waited for where that can be stopped.
+  const UniqueFd fd(open(options.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (!fd) {
     const int error = errno;
     return Fail(error == ENOENT ? Errc::kNotFound : Errc::kSystem, error, "open " + options.path,

@@ -17,7 +17,8 @@ struct EntryFileOptions {
   std::size_t message_bytes = std::size_t{64} << 20;
   /// Told how much of the file is done, now and then.
   std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)> on_progress = {};
-  /// Waits so long; true when somebody wants it to end.
+  /// Waits so long; true when somebody wants it to end, which is looked at while a pipe has nothing
+  /// to read, too.
   std::function<bool(std::chrono::milliseconds)> stopped = {};
 };
 

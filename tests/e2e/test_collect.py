@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What agents send is stored once, whatever happens to the collector."""
 
+import fcntl
 import os
 import random
+import signal
 import socket
 import ssl
 import stat
 import subprocess
+import termios
 
 import pytest
 
@@ -21,7 +24,7 @@ from collecting import (
     numbers_in_protobuf,
     numbers_in_text,
 )
-from deadlines import DEADLINE_S
+from deadlines import DEADLINE_S, eventually
 from raw_client import delimited, varint
 
 
@@ -233,6 +236,29 @@ def test_imports_a_file_up_to_where_it_is_damaged(scratch, schema):
     assert relayed.returncode == tlscope.DONE
     assert run(scratch / "relayed.pb", "-o", scratch / "second.pb").returncode == tlscope.DONE
     assert numbers_in_protobuf(scratch / "second.pb", schema, 9) == list(range(1, 101))
+
+
+def test_imports_from_a_pipe_until_it_is_stopped(scratch, schema):
+    text = scratch / "out.txt"
+    command = [str(tlscope.binary()), "collect", "--import", "/dev/stdin", "-o", str(text)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            entry = schema.message(1, "entry 9 1 ")
+            process.stdin.write(delimited(schema.hello(9)) + delimited(entry))
+            process.stdin.flush()
+            unread = bytearray(4)
+            eventually(
+                lambda: fcntl.ioctl(process.stdin, termios.FIONREAD, unread) == 0
+                and not any(unread),
+                "the pipe is empty",
+            )
+            process.send_signal(signal.SIGINT)
+            assert process.wait(DEADLINE_S) == tlscope.DONE
+            said = process.stderr.read().decode()
+        finally:
+            process.kill()
+    assert "1 entries received, 1 stored" in said
+    assert numbers_in_text(text, 9) == [1]
 
 
 def test_a_full_disk_stops_acknowledging_until_there_is_room(scratch, socket_path, schema):
