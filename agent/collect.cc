@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "agent/collect_outputs.h"
+#include "agent/privileges.h"
 #include "agent/progress.h"
 #include "agent/stop_signal.h"
 #include "processor/collector/agent_session.h"
@@ -161,6 +162,7 @@ void Collecting::Stop() {
 
 Result<void> RunCollect(const CollectOptions& options) {
   KeepFreedMemory();
+  RaiseDescriptorLimit();
   const Result<StopSignal> stop = StopSignal::Open();
   if (!stop) return tl::make_unexpected(stop.error());
   std::vector<ListenTarget> targets;

@@ -16,7 +16,8 @@ Result<void> CheckPrivileges();
 /// not.
 Result<void> CheckKernelTypes(const std::string& btf_path);
 
-/// Lets this process have as many open files as it may: each library takes some dozens.
+/// Lets this process have as many open files as it may: each library takes some dozens, each agent
+/// of a collector one.
 void RaiseDescriptorLimit();
 
 }  // namespace tlscope

@@ -75,6 +75,7 @@ class Collector::Impl final : public std::enable_shared_from_this<Impl>,
   void Accept(const std::shared_ptr<Listener>& listener);
   void Take(ByteStream::Socket socket, const Listener& listener);
   void SendOff(int fd);
+  void TellWhyNoneComes(const ListenSocket& socket, int error_number);
   void OnHello(const AgentSession& session, const v1::Hello& hello);
 
   std::shared_ptr<void> Hold() override { return shared_from_this(); }
@@ -145,6 +146,7 @@ void Collector::Impl::Accept(const std::shared_ptr<Listener>& listener) {
           self->Take(std::move(socket), *listener);
           return self->Accept(listener);
         }
+        self->TellWhyNoneComes(listener->socket, error.value());
         listener->pause.expires_after(kAcceptPause);
         listener->pause.async_wait([self, listener](error_code) {
           if (!self->stopped_ && !self->closing_) self->Accept(listener);
@@ -169,6 +171,14 @@ void Collector::Impl::Take(ByteStream::Socket socket, const Listener& listener) 
       *this, env_, std::move(stream), std::move(peer), AgentConnection::Clock::now());
   connections_.push_back(connection);
   connection->Start();
+}
+
+void Collector::Impl::TellWhyNoneComes(const ListenSocket& socket, int error_number) {
+  if (error_number == ECONNABORTED) return;  // it went before its turn came
+  const bool descriptors = error_number == EMFILE || error_number == ENFILE;
+  const Error error{Errc::kSystem, error_number, "accept connections on " + socket.url(),
+                    descriptors ? "raise the limit of open files, or lower --max-clients" : ""};
+  Tell("accept " + std::to_string(error_number), error.Describe());
 }
 
 /// The socket of a new connection is empty, so that these few bytes fit.

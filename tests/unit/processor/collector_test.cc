@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/collector/collector.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <array>
 #include <boost/asio/io_context.hpp>
@@ -200,6 +203,29 @@ TEST_F(CollectorTest, WelcomesANewAgentWhileNothingCanBeStored) {
   second.SayHello(2);
   second.SendEvent(1);
   EXPECT_TRUE(Receive(second).has_welcome());
+}
+
+TEST_F(CollectorTest, TellsWhyNoAgentComesAndTakesThemOnceThereAreDescriptors) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "UBSan looks at an object's type through a pipe, which cannot be made here";
+#endif
+  Open();
+  const int next = fcntl(0, F_DUPFD_CLOEXEC, 0);
+  ASSERT_GE(next, 0);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  // The socket of the agent takes the last number that is free.
+  close(next);
+  const rlimit tight{static_cast<rlim_t>(next) + 1, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &tight), 0);
+  FakeAgent agent(path());
+  agent.SayHello(1);
+  const bool told = RunUntil([&] { return !notices_.empty(); });
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_TRUE(told);
+  EXPECT_TRUE(Receive(agent).has_welcome());
+  ASSERT_EQ(notices_.size(), 1U);
+  EXPECT_THAT(notices_[0], HasSubstr("Too many open files; raise the limit of open files"));
 }
 
 TEST_F(CollectorTest, SaysThatItIsThere) {
