@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/collect_command_line.h"
 
+#include <algorithm>
+#include <charconv>
 #include <cstdint>
-#include <limits>
 #include <string>
+#include <system_error>
 
 #include "agent/option_checks.h"
 #include "agent/output_command_line.h"
+#include "processor/collector/stream_positions.h"
 
 namespace tlscope {
 namespace {
@@ -27,8 +30,10 @@ CLI::Validator ListenUrl() {
 CLI::Validator MessageSize() {
   return CLI::Validator(
       [](std::string& value) -> std::string {
-        const std::uint64_t bytes = std::stoull(value);
-        if (bytes >= kLeastMessageBytes && bytes <= kMostMessageBytes) return {};
+        std::uint64_t bytes = 0;
+        const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), bytes);
+        const bool number = error == std::errc() && end == value.data() + value.size();
+        if (number && bytes >= kLeastMessageBytes && bytes <= kMostMessageBytes) return {};
         return "'" + value + "' is no size from 1 KiB to 1 GiB";
       },
       "");
@@ -75,10 +80,16 @@ CLI::App* AddCollect(CLI::App& app, CollectOptions& options) {
           "Bytes of the largest entry that is taken")
       ->check(MessageSize());
   collect->add_option("--max-clients", options.limits.clients, "Agents at a time")
-      ->check(CLI::Range(1, 65536))
+      ->check(CLI::Range(std::size_t{1}, StreamPositions::kMost))
       ->capture_default_str();
   collect->add_flag("-q,--quiet", options.quiet, "Print warnings and errors only");
   collect->callback([&options] {
+    const bool tls = std::any_of(options.listen.begin(), options.listen.end(),
+                                 [](const std::string& url) { return url.starts_with("tls://"); });
+    if (!tls && !options.tls.certificate.empty()) {
+      throw CLI::ValidationError("--tls-cert",
+                                 "nobody is listened to over TLS; name --listen tls://ADDRESS:PORT");
+    }
     if (options.listen.empty() && options.import_path.empty()) {
       throw CLI::ValidationError("collect",
                                  "name where agents connect with --listen URL, such as "
