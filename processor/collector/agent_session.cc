@@ -37,8 +37,7 @@ AgentSession::Input AgentSession::Process(std::size_t most) {
     std::string_view bytes;
     switch (input_.Next(bytes)) {
       case DelimitedReader::Status::kNeedMore:
-        if (entry_.SpaceUsedLong() > kIdleInputBytes) entry_ = {};
-        input_.Shrink(kIdleInputBytes);
+        Shrink();
         return Input::kNeedMore;
       case DelimitedReader::Status::kInvalid:
         RefuseLength(input_.refused_bytes());
@@ -49,6 +48,14 @@ AgentSession::Input AgentSession::Process(std::size_t most) {
     }
   }
   return refusal_ ? Input::kFinished : Input::kMore;
+}
+
+/// Gives back what a large entry took.
+void AgentSession::Shrink() {
+  input_.Shrink(kIdleInputBytes);
+  if (entry_.SpaceUsedLong() <= kIdleInputBytes) return;
+  entry_ = {};
+  reader_.emplace();
 }
 
 void AgentSession::RefuseLength(std::uint64_t bytes) {
@@ -93,7 +100,7 @@ void AgentSession::HandleEvent(std::string_view bytes) {
     return Refuse(RefusalCause::kSequence, "the sequence of an entry is not above the one before");
   }
   last_sequence_ = sequence;
-  env_.store.Add(stream_, {sequence, bytes, reader_.Read(entry_)});
+  env_.store.Add(stream_, {sequence, bytes, reader_->Read(entry_)});
 }
 
 void AgentSession::Acknowledge() {

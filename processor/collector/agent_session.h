@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "processor/collector/collector_limits.h"
 #include "processor/collector/entry_store.h"
@@ -63,6 +64,7 @@ class AgentSession {
   const std::string& why() const { return why_; }
 
  private:
+  void Shrink();
   void RefuseLength(std::uint64_t bytes);
   void Handle(std::string_view bytes);
   void HandleHello(const v1::LogEntry& entry);
@@ -71,8 +73,9 @@ class AgentSession {
 
   const AgentSessionEnv& env_;
   DelimitedReader input_;
-  v1::LogEntry entry_;  // of the moment: keeps its memory
-  LogEntryReader reader_;
+  // Of the moment: both keep their memory.
+  v1::LogEntry entry_;
+  std::optional<LogEntryReader> reader_{std::in_place};
   std::shared_ptr<CollectedStream> stream_;
   std::uint64_t last_sequence_ = 0;  // over this connection
   std::uint64_t acknowledged_ = 0;
