@@ -209,8 +209,11 @@ TEST_F(EntryStoreTest, ForgetsTheCountsOfOldStreamsOnly) {
   for (std::uint64_t id = 10; id < 10 + 2 * EntryStore::kStreams; ++id) {
     const auto stream = store_->Begin({"x", "", id}, 1);
     Add(stream, 1);
-    ASSERT_EQ(store_->Commit(), StoreOutcome::kDone);
+    if (id % 64 == 9) {
+      ASSERT_EQ(store_->Commit(), StoreOutcome::kDone);
+    }
   }
+  EXPECT_FALSE(store_->pending());
   EXPECT_EQ(store_->streams().size(), EntryStore::kStreams);
   EXPECT_EQ(store_->Begin(a_, 1), held);
   StreamCounts all = store_->forgotten();
