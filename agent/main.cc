@@ -3,8 +3,10 @@
 #include <exception>
 
 #include "agent/command_line.h"
+#include "agent/standard_descriptors.h"
 
 int main(int argc, char** argv) {
+  tlscope::TakeStandardDescriptors();
   try {
     return tlscope::RunCommandLine(argc, argv);
   } catch (const std::exception& error) {

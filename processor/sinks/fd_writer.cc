@@ -31,6 +31,10 @@ int OpenAgain(int fd) {
   return open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
+std::string NameOf(int fd) {
+  return fd == STDOUT_FILENO ? "standard output" : "descriptor " + std::to_string(fd);
+}
+
 bool Writable(int fd, int timeout_ms) {
   pollfd poll_fd{.fd = fd, .events = POLLOUT, .revents = 0};
   return poll(&poll_fd, 1, timeout_ms) > 0;
@@ -40,13 +44,13 @@ bool Writable(int fd, int timeout_ms) {
 
 Result<FdWriter> FdWriter::Open(int fd) {
   struct stat status {};
-  if (fstat(fd, &status) != 0) {
-    const int error = errno;
-    return Fail(Errc::kSystem, error, "write to descriptor " + std::to_string(fd));
+  const int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || fstat(fd, &status) != 0) {
+    return Fail(Errc::kSystem, EBADF, "write to " + NameOf(fd),
+                "it is closed, or open for reading only");
   }
   if (S_ISSOCK(status.st_mode)) return FdWriter(fd, -1, Mode::kSocket);
-  const int flags = fcntl(fd, F_GETFL);
-  const bool blocks = flags >= 0 && (flags & O_NONBLOCK) == 0;
+  const bool blocks = (flags & O_NONBLOCK) == 0;
   if (!blocks || !(S_ISFIFO(status.st_mode) || isatty(fd) == 1)) {
     return FdWriter(fd, -1, Mode::kPlain);
   }

@@ -16,7 +16,8 @@ namespace tlscope {
 /// which are shared with whoever else has it open (the shell has our stdout). One thread.
 class FdWriter {
  public:
-  /// `fd` is borrowed: it stays open until the writer is gone.
+  /// `fd` is borrowed: it stays open until the writer is gone. EBADF when it is closed or open for
+  /// reading only.
   static Result<FdWriter> Open(int fd);
   ~FdWriter();
   FdWriter(FdWriter&& other) noexcept;

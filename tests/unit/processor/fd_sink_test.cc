@@ -313,6 +313,15 @@ TEST(FdSinkTest, FailsToOpenABadDescriptor) {
   EXPECT_EQ(sink.error().error_number, EBADF);
 }
 
+TEST(FdSinkTest, FailsToOpenADescriptorThatIsForReadingOnly) {
+  const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  const auto sink = FdSink::Open(fd);
+  close(fd);
+  ASSERT_FALSE(sink);
+  EXPECT_EQ(sink.error().error_number, EBADF);
+}
+
 TEST(FdSinkTest, TakesBlocksFromManyThreads) {
   Channel channel;
   auto sink = OpenSink(channel.writer());
