@@ -62,8 +62,17 @@ CLI::Validator Id(const char* what, std::uint32_t least) {
 CLI::Validator Size() {
   return CLI::Validator(
       [](std::string& value) -> std::string {
-        if (value.starts_with('-')) return "a size is not negative: '" + value + "'";
-        return CLI::AsSizeValue(false)(value);
+        std::string bytes = value;
+        try {
+          const bool read = CLI::AsSizeValue(false)(bytes).empty();
+          // CLI11 does not look at a number that has no unit.
+          if (read && IsNumber<std::uint64_t>(bytes, 0)) {
+            value = bytes;
+            return {};
+          }
+        } catch (const CLI::ValidationError&) {
+        }
+        return "'" + value + "' is no size, such as 1048576, 64KiB or 1GiB";
       },
       "SIZE");
 }

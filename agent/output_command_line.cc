@@ -15,8 +15,11 @@ CLI::Validator Rotation() {
   return CLI::Validator(
       [](std::string& value) -> std::string {
         if (value == "hour" || value == "day" || value == "week") return {};
-        if (Size()(value).empty() && value != "0") return {};
-        return "'" + value + "' is none of hour, day, week and a size";
+        std::string bytes = value;
+        if (!Size()(bytes).empty() || std::ranges::count(bytes, '0') == std::ssize(bytes))
+          return "'" + value + "' is none of hour, day, week and a size, such as 64MiB";
+        value = bytes;
+        return {};
       },
       "SIZE|hour|day|week");
 }

@@ -99,6 +99,10 @@ TEST_F(CaptureCommandLineTest, RefusesAFileWithTheKeyTheLineAndWhatToDo) {
   EXPECT_THAT(Refusal(ParseWithFile("wait = [true, true]\n")), HasSubstr("takes one value"));
   EXPECT_THAT(Refusal(ParseWithFile("port = 0\n")), AllOf(HasSubstr("--port"), HasSubstr(path_)));
   EXPECT_THAT(Refusal(ParseWithFile("binary = \"show\"\nhex = true\n")), HasSubstr("--binary"));
+  EXPECT_THAT(Refusal(ParseWithFile("tsize = 99999999999999999999\n")), HasSubstr("no size"));
+  // An agent that reads its file again is to live on.
+  EXPECT_THAT(Refusal(ParseWithFile("output = \"x.txt\"\nrotate = 99999999999999999999\n")),
+              HasSubstr("--rotate"));
 }
 
 TEST_F(CaptureCommandLineTest, RefusesAFileThatIsNotThere) {

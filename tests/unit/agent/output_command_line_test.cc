@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <optional>
+
 namespace tlscope {
 namespace {
 
@@ -32,6 +35,38 @@ TEST(OutputsOfTest, WriteTextToStandardOutputUnlessAskedOtherwise) {
   EXPECT_THAT(Names(options), ElementsAre("protobuf x.pb"));
   options.format = "line";
   EXPECT_THAT(Names(options), ElementsAre("line standard output", "protobuf x.pb"));
+}
+
+/// What --rotate makes of `words`; nothing when it refuses them.
+std::optional<RotationOptions> Rotation(std::vector<std::string> words) {
+  CLI::App app;
+  RotationOptions rotation;
+  AddRotation(app, "--rotate", "each output file", rotation);
+  for (std::string& word : words) word.insert(0, "--rotate=");
+  try {
+    app.parse(words);
+  } catch (const CLI::ParseError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("--rotate"));
+    return std::nullopt;
+  }
+  return rotation;
+}
+
+TEST(RotationTest, TakesASizeAndAPeriod) {
+  EXPECT_EQ(Rotation({"64MiB"}), RotationOptions{.bytes = 64U << 20});
+  EXPECT_EQ(Rotation({"18446744073709551615"}), RotationOptions{.bytes = UINT64_MAX});
+  const RotationOptions both{.bytes = 1024, .period = RotatePeriod::kDay};
+  EXPECT_EQ(Rotation({"day", "1KiB"}), both);
+  EXPECT_EQ(Rotation({"1KiB,day"}), both);
+}
+
+TEST(RotationTest, RefusesWhatIsNeither) {
+  for (const char* word : {"0", "00", "0KiB", "-1", "0x10", "1.5MiB", "month", "Day", "",
+                           "18446744073709551616", "99999999999999999999", "99999999999GiB"}) {
+    EXPECT_EQ(Rotation({word}), std::nullopt) << word;
+  }
+  EXPECT_EQ(Rotation({"day", "week"}), std::nullopt);
+  EXPECT_EQ(Rotation({"1MiB", "2MiB"}), std::nullopt);
 }
 
 TEST(OutputsOfTest, RefuseTwoFormatsOnStandardOutput) {
