@@ -25,6 +25,20 @@ namespace {
 // Queued where whoever makes messages waits: enough to keep both threads busy.
 constexpr std::uint64_t kWaitingQueueBytes = 8U << 20;
 
+/// Whether it says that whoever read has seen enough.
+bool IsReaderGone(int error_number) { return error_number == EPIPE || error_number == ECONNRESET; }
+
+/// What follows when standard output fails.
+const char* WhatNow(bool over, bool unread, bool alone) {
+  if (!over) return "messages are dropped until it works again";
+  if (alone) return "there is no other output";
+  return unread ? "nobody reads it any longer; the other outputs go on" : "the other outputs go on";
+}
+
+std::uint64_t DroppedBy(const SinkStats& stats) {
+  return stats.dropped_full_blocks + stats.dropped_failed_blocks + stats.dropped_closed_blocks;
+}
+
 using Marker = std::function<std::string(std::uint64_t blocks, std::uint64_t bytes)>;
 
 Marker MarkerOf(const std::shared_ptr<Format>& format) {
@@ -179,7 +193,7 @@ Result<void> Outputs::Add(const OutputSpec& spec, const OutputOptions& options,
   if (!format) return tl::make_unexpected(format.error());
   auto sink = OpenSink(spec, options, *format);
   if (!sink) return tl::make_unexpected(sink.error());
-  Entry entry{spec.Name(), spec.network(), std::move(*sink), nullptr};
+  Entry entry{spec, std::move(*sink), nullptr};
   entry.output = std::make_unique<Output>(std::move(*format), *entry.sink);
   if (spec.target == OutputTarget::kStdout) entry.output->Start();
   entries_.push_back(std::move(entry));
@@ -207,11 +221,13 @@ Result<std::unique_ptr<Sink>> Outputs::OpenSink(const OutputSpec& spec,
 }
 
 void Outputs::OnStdoutFailure(int error_number, bool over) {
-  if (over && alone_ && hooks_.on_over) return hooks_.on_over();
-  if (!hooks_.on_failure) return;
-  hooks_.on_failure({Errc::kSystem, error_number, "write to standard output",
-                     over ? "nobody reads it any longer; the other outputs go on"
-                          : "messages are dropped until it works again"});
+  const bool unread = over && IsReaderGone(error_number);
+  if (unread) unread_ = true;
+  if (hooks_.on_failure && !(unread && alone_)) {
+    hooks_.on_failure(
+        {Errc::kSystem, error_number, "write to standard output", WhatNow(over, unread, alone_)});
+  }
+  if (over && alone_ && hooks_.on_over) hooks_.on_over();
 }
 
 void Outputs::Flush() {
@@ -222,11 +238,23 @@ void Outputs::Close() {
   for (const Entry& entry : entries_) entry.sink->Close();
 }
 
+Result<void> Outputs::CheckComplete() const {
+  for (const Entry& entry : entries_) {
+    if (entry.spec.target == OutputTarget::kStdout && unread_) continue;
+    const std::uint64_t dropped = DroppedBy(entry.sink->stats());
+    if (dropped == 0) continue;
+    return Fail(Errc::kSystem, 0, "write everything to " + entry.spec.Name(),
+                std::to_string(dropped) + (dropped == 1 ? " message is" : " messages are") +
+                    " missing there");
+  }
+  return {};
+}
+
 std::vector<SinkSnapshot> Outputs::Snapshots() const {
   std::vector<SinkSnapshot> snapshots;
   snapshots.reserve(entries_.size());
   for (const Entry& entry : entries_) {
-    snapshots.push_back({entry.name, entry.sink->stats(), entry.network});
+    snapshots.push_back({entry.spec.Name(), entry.sink->stats(), entry.spec.network()});
   }
   return snapshots;
 }

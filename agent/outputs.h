@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -30,7 +31,7 @@ struct OutputHooks {
       on_retry;
   /// An output has a connection, for the first time or again.
   std::function<void(const std::string& name)> on_connected;
-  /// Nobody reads standard output any longer, and there is no other output.
+  /// Standard output cannot be written to any longer, and there is no other output.
   std::function<void()> on_over;
 };
 
@@ -52,13 +53,16 @@ class Outputs {
   /// Writes what was taken, each within its own deadline. After the last event.
   void Close();
 
+  /// Fails when an output lacks messages that it was given, with its name and how many; not for a
+  /// standard output that nobody reads any longer. After Close.
+  Result<void> CheckComplete() const;
+
   /// How each does. Any thread.
   std::vector<SinkSnapshot> Snapshots() const;
 
  private:
   struct Entry {
-    std::string name;
-    bool network;
+    OutputSpec spec;
     std::unique_ptr<Sink> sink;
     std::unique_ptr<Output> output;  // borrows the sink
   };
@@ -72,7 +76,8 @@ class Outputs {
   void OnStdoutFailure(int error_number, bool over);
 
   const OutputHooks hooks_;
-  const bool alone_;  // there is one output only
+  const bool alone_;                  // there is one output only
+  std::atomic<bool> unread_ = false;  // standard output, by now
   std::vector<Entry> entries_;
 };
 

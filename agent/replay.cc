@@ -132,6 +132,7 @@ class Replay {
   std::unique_ptr<EventProcessor> processor_;
   UniqueFd done_;
   std::atomic<bool> stopping_ = false;
+  bool interrupted_ = false;  // something said stop before everything was written
   std::atomic<std::uint64_t> position_ = 0;
   std::jthread thread_;  // last: joined before anything it uses goes
 };
@@ -206,6 +207,7 @@ void Replay::Follow() {
   while (!StoppedWithin(static_cast<int>(kProgressEvery.count()), true)) {
     progress.Update(position_.load(std::memory_order_relaxed));
   }
+  interrupted_ = !StoppedWithin(0, false);
   stopping_.store(true, std::memory_order_relaxed);
   StoppedWithin(static_cast<int>(kStopPatience.count()), false);
   progress.Update(position_.load(std::memory_order_relaxed));
@@ -220,8 +222,10 @@ bool Replay::StoppedWithin(int timeout_ms, bool with_stops) const {
 }
 
 Result<void> Replay::Outcome() const {
-  if (reader_->damage().empty()) return {};
-  return Fail(Errc::kInvalidRecord, 0, "replay all of " + file_->name(), reader_->damage());
+  if (!reader_->damage().empty())
+    return Fail(Errc::kInvalidRecord, 0, "replay all of " + file_->name(), reader_->damage());
+  if (interrupted_ && stop_.reason() == StopReason::kSignal) return {};
+  return outputs_->CheckComplete();
 }
 
 void Replay::Summarise() const {

@@ -21,7 +21,7 @@ struct ReplayOptions {
 /// Turns a recording into messages and writes them, needing no privilege. Blocks until the end of
 /// the recording, SIGINT, SIGTERM or the end of its output; owns the process's signals while it
 /// runs. kInvalidRecord: it is no recording, or a damaged one, of which all up to the damage has
-/// been written.
+/// been written. kSystem: an output lacks some of it.
 Result<void> RunReplay(const ReplayOptions& options);
 
 }  // namespace tlscope

@@ -15,7 +15,7 @@ import recordings
 from conversation import REQUEST, RESPONSE
 from deadlines import DEADLINE_S, eventually
 from text_format import TextReader
-from tlscope import binary, check_refused, run
+from tlscope import FAILED, binary, check_refused, run
 
 
 @contextlib.contextmanager
@@ -155,6 +155,67 @@ def test_a_gibibyte_through_rotation_and_gzip_loses_no_line(scratch):
     count = len(fetched["message"])
     assert count * 200_000 >= 1 << 30
     assert fetched["message"] == fetched["exchange"] == list(range(count))
+
+
+@pytest.fixture(name="recording")
+def _recording(scratch):
+    path = scratch / "raw.tlsc"
+    path.write_bytes(b"".join(recordings.long_recording(1)))
+    return path
+
+
+def replay_in_a_shell(redirection, *words):
+    """Runs `tlscope replay` with the shell's redirections."""
+    script = f'exec "$@" {redirection}'
+    return subprocess.run(
+        ["sh", "-c", script, "sh", str(binary()), "replay", *map(str, words)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("redirection", "said"),
+    [
+        (">&-", ("cannot write to standard output: Bad file descriptor",)),
+        ("1</dev/null", ("cannot write to standard output: Bad file descriptor",)),
+        (
+            ">/dev/full",
+            (
+                "warning: cannot write to standard output: No space left on device",
+                "cannot write everything to standard output; 100 messages are missing there",
+            ),
+        ),
+    ],
+)
+def test_a_replay_whose_output_lacks_messages_fails(recording, redirection, said):
+    replayed = replay_in_a_shell(redirection, recording)
+    assert replayed.returncode == FAILED, replayed.stderr
+    for line in said:
+        assert f"tlscope: {line}" in replayed.stderr
+
+
+def test_a_replay_says_what_is_missing_in_a_file(able_to_capture, scratch, recording):
+    with mounted(scratch / "small", "size=16k") as folder:
+        text, line = folder / "all.txt", scratch / "all.line"
+        replayed = replay_in_a_shell("", recording, "-o", text, "-o", f"line:{line}")
+        kept = len(messages_in(text))
+    assert replayed.returncode == FAILED, replayed.stderr
+    assert f"cannot write everything to {text}; {100 - kept} messages are missing" in replayed.stderr
+    assert len(line.read_text(encoding="ascii").splitlines()) == 50
+
+
+def test_a_closed_descriptor_is_no_output_and_no_input(scratch, recording):
+    text, plain = scratch / "all.txt", scratch / "plain.txt"
+    assert replay_in_a_shell("", recording, "-o", plain).returncode == 0
+    assert replay_in_a_shell("<&- >&- 2>&-", recording, "-o", text).returncode == 0
+    assert text.read_bytes() == plain.read_bytes()
+    closed = replay_in_a_shell("<&-", "-")
+    assert closed.returncode == FAILED
+    assert "standard input: Bad file descriptor" in closed.stderr
 
 
 def test_binary_formats_are_kept_from_terminals(able_to_capture):
