@@ -10,6 +10,9 @@
 namespace tlscope {
 namespace {
 
+constexpr const char* kFormatsAre =
+    "formats are text, line, hex, json, protobuf and pcapng (repeatable)";
+
 // A size ends a file, or a period does, or whichever comes first.
 CLI::Validator Rotation() {
   return CLI::Validator(
@@ -114,10 +117,9 @@ Result<void> CheckParts(const OutputOptions& options, const std::vector<OutputSp
 
 void AddOutputTargets(CLI::App& command, OutputOptions& options) {
   command
-      .add_option("-o,--output", options.outputs,
-                  "Where to write, and as what: - (standard output), a path, unix:///PATH, "
-                  "tcp://HOST:PORT, tls://HOST:PORT or kafka://BROKERS/TOPIC; formats are text, "
-                  "line, hex, json, protobuf and pcapng (repeatable)")
+      .add_option(
+          "-o,--output", options.outputs,
+          std::string("Where to write, and as what: - (standard output) or a path; ") + kFormatsAre)
       ->check(OutputText());
   command
       .add_option("--format", options.format,
@@ -129,6 +131,11 @@ void AddOutputTargets(CLI::App& command, OutputOptions& options) {
 
 void AddOutputs(CLI::App& command, OutputOptions& options) {
   AddOutputTargets(command, options);
+  command.get_option("--output")
+      ->description(
+          std::string("Where to write, and as what: - (standard output), a path, unix:///PATH, "
+                      "tcp://HOST:PORT, tls://HOST:PORT or kafka://BROKERS/TOPIC; ") +
+          kFormatsAre);
   command.add_flag("--plaintext", options.plaintext,
                    "Send the plaintext as it passed in protobuf, too, for collectors that write "
                    "pcapng");

@@ -10,6 +10,9 @@
 namespace tlscope {
 namespace {
 
+constexpr const char* kUrls =
+    "a URL is one of unix:///PATH, tcp://HOST:PORT, tls://HOST:PORT and kafka://BROKERS/TOPIC";
+
 auto Refuse(std::string_view text, std::string remedy) {
   return Fail(Errc::kUsage, 0, "write to '" + std::string(text) + "'", std::move(remedy));
 }
@@ -28,6 +31,14 @@ bool IsWord(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
   });
+}
+
+bool IsScheme(std::string_view word) {
+  return word == "unix" || word == "tcp" || word == "tls" || word == "kafka";
+}
+
+bool IsStdout(std::string_view path) {
+  return path == "/dev/stdout" || path == "/dev/fd/1" || path == "/proc/self/fd/1";
 }
 
 std::optional<FormatKind> FormatOfPath(std::string_view path) {
@@ -68,10 +79,7 @@ Result<OutputSpec> ReadUrl(std::string_view target, std::optional<FormatKind> fo
   if (url.starts_with("kafka://")) return ReadKafka(url, std::move(spec));
   const bool stream =
       url.starts_with("unix://") || url.starts_with("tcp://") || url.starts_with("tls://");
-  if (!stream)
-    return Refuse(spec.text,
-                  "a URL is one of unix:///PATH, tcp://HOST:PORT, tls://HOST:PORT and "
-                  "kafka://BROKERS/TOPIC");
+  if (!stream) return Refuse(spec.text, kUrls);
   auto address = ParseStreamAddress(url);
   if (!address) return tl::make_unexpected(address.error());
   spec.target = TargetOf(address->kind);
@@ -83,6 +91,12 @@ Result<OutputSpec> ReadPath(std::string_view path, std::optional<FormatKind> for
                             OutputSpec spec) {
   if (path.empty() || path.ends_with('/'))
     return Refuse(spec.text, "name a file, - for standard output, or a URL");
+  if (IsStdout(path)) return Refuse(spec.text, "standard output is -");
+  if (path.starts_with("~/"))
+    return Refuse(spec.text,
+                  "the shell makes ~ a folder only where a word begins with it: write "
+                  "$HOME" +
+                      std::string(path.substr(1)));
   if (!format) format = FormatOfPath(path);
   if (!format)
     return Refuse(spec.text,
@@ -124,6 +138,8 @@ Result<OutputSpec> ParseOutputSpec(std::string_view text) {
     format = FormatNamed(word);
     if (format)
       target = text.substr(colon + 1);
+    else if (IsScheme(word))
+      return Refuse(text, kUrls);
     else if (IsWord(word))
       return Refuse(text, "'" + std::string(word) + "' is no format; there are " + FormatNames() +
                               ". A file of that name is ./" + std::string(text));

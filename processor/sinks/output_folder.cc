@@ -81,6 +81,8 @@ Error FileError(int error_number, std::string what) {
                                         " write there, or name a file in another folder");
     case ELOOP:
       return fail(Errc::kSystem, "symbolic links are not followed: name the file it points to");
+    case EISDIR:
+      return fail(Errc::kUsage, "it is a folder: name a file in it");
     case EROFS:
       return fail(Errc::kSystem, "the file system is read-only: name a file on another one");
     case ENOTDIR:

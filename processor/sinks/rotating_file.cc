@@ -162,14 +162,15 @@ Result<bool> RotatingFile::OpenOnce(TimePoint now) {
 Result<void> RotatingFile::CheckOpened(const struct stat& status) {
   const std::string what = "write to " + folder_.PathOf(name_);
   if (!S_ISREG(status.st_mode)) {
-    return Fail(Errc::kUsage, 0, what, "it is no regular file: name one");
+    return Fail(Errc::kUsage, 0, what,
+                "it is no regular file: name one, or redirect standard output to it");
   }
   if (status.st_uid != geteuid() || status.st_nlink > 1) {
     return Fail(Errc::kPrivilege, 0, what,
                 "it belongs to another user or has another name too: name a new file");
   }
   if (!LockForWriting(fd_.get())) {
-    return Fail(Errc::kUsage, 0, what, "another process writes it: name another file");
+    return Fail(Errc::kUsage, 0, what, "another output or process writes it: name another file");
   }
   if ((status.st_mode & 07777) != kPrivateMode && fchmod(fd_.get(), kPrivateMode) != 0) {
     return tl::make_unexpected(FileError(errno, "make private " + folder_.PathOf(name_)));

@@ -420,8 +420,9 @@ TEST_F(FileSinkTest, RefusesLinks) {
 
 TEST_F(FileSinkTest, LeavesAFileToTheSinkThatWritesIt) {
   auto sink = Open({.pattern = Path("a.jsonl")});
-  EXPECT_EQ(Refusal(Path("a.jsonl")), "cannot write to " + Path("a.jsonl") +
-                                          "; another process writes it: name another file");
+  EXPECT_EQ(Refusal(Path("a.jsonl")),
+            "cannot write to " + Path("a.jsonl") +
+                "; another output or process writes it: name another file");
   sink->Close();
   EXPECT_EQ(Refusal(Path("a.jsonl")), "taken");
 }
