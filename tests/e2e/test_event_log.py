@@ -133,7 +133,9 @@ def test_files_are_begun_anew_without_losing_an_event(site, nginx, https_client,
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert len(b"".join(json.dumps(each).encode() for each in records)) < 2 * ROTATE_BYTES
         events += check_frame(records)
-    assert all(path.suffix == ".gz" for path in files[:-1])
+    # The end waits for compression, but not for as long as a busy machine may take.
+    plain = sum(path.suffix != ".gz" for path in files[:-1])
+    assert plain == 0 or f"cannot compress {plain} ended file" in outcome.stderr
     check_sequences(events)
     exchanges = [event for event in events if event["kind"] == "EXCHANGE_COMPLETED"]
     targets = [exchange["exchange_completed"]["target"] for exchange in exchanges]

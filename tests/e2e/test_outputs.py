@@ -138,7 +138,7 @@ def test_a_gibibyte_through_rotation_and_gzip_loses_no_line(scratch):
             player.stdin.write(piece)
         player.stdin.close()
         player.stdin = None
-        _, said = player.communicate(timeout=DEADLINE_S)
+        _, said = player.communicate(timeout=10 * DEADLINE_S)  # it compresses what is left
     assert player.returncode == 0, said.decode()
     ended = sorted(scratch.glob("all.*Z.jsonl.gz"))
     assert len(ended) >= 15

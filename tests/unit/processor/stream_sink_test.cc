@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <future>
+#include <utility>
 
 #include "tests/unit/processor/stream_peer.h"
 #include "tests/unit/processor/stream_sink_fixture.h"
@@ -272,17 +273,18 @@ TEST(StreamSinkTest, LeavesACollectorThatIsSilentForTooLong) {
   told.Install(options);
   auto sink = OpenSink(std::move(options));
   std::uint64_t beats = 0;
-  {
+  // On a busy machine it may be too long before the first beat is sent, or the Welcome.
+  while (beats == 0) {
     StreamPeer peer = listener.Accept();
     EXPECT_EQ(peer.ReadHello(), 1U);
-    EXPECT_TRUE(peer.Welcome(0));
+    static_cast<void>(peer.Welcome(0));
     while (const auto entry = peer.ReadEntry()) {
-      EXPECT_EQ(entry->heartbeat_payload().beat(), ++beats);
+      EXPECT_GT(entry->heartbeat_payload().beat(),
+                std::exchange(beats, entry->heartbeat_payload().beat()));
       EXPECT_EQ(entry->heartbeat_payload().interval_ms(), 10U);
     }
   }
-  EXPECT_GT(beats, 0U);
-  Await([&] { return told.failures() == 1; });
+  Await([&] { return told.failures() >= 1; });
   EXPECT_NE(told.failure(0).find("hear from"), std::string::npos) << told.failure(0);
   EXPECT_EQ(listener.Accept().ReadHello(), 1U);
 }
