@@ -57,6 +57,7 @@ void FdSink::Run() {
   BlockSignalsOnThisThread();
   BlockBatch batch;
   while (queue_.Take(batch)) WriteBatch(batch);
+  WriteBatch(batch);  // the rest of a torn block: there may be room by now
   queue_.Drop(batch.entries, batch.next);
   writer_.Close();
 }

@@ -307,6 +307,24 @@ TEST(FdSinkTest, FinishesATornBlockBeforeAnythingElse) {
   ExpectBalanced(sink->stats());
 }
 
+TEST(FdSinkTest, FinishesATornBlockAtTheEndIfThereIsRoomByThen) {
+  for (const bool room : {true, false}) {
+    SCOPED_TRACE(room);
+    LimitedFile file(8);
+    std::promise<int> failure;
+    auto sink = OpenSink(
+        file.fd(), {.on_failure = [&](int error, bool /*over*/) { failure.set_value(error); }});
+    EXPECT_TRUE(sink->Push("a torn block\n"));
+    EXPECT_EQ(failure.get_future().get(), EFBIG);
+    if (room) file.SetLimit(1000);
+    sink->Close();
+    EXPECT_EQ(file.Contents(), room ? "a torn block\n" : "a torn b");
+    EXPECT_EQ(sink->stats().written_blocks, room ? 1U : 0U);
+    EXPECT_EQ(sink->stats().dropped_failed_blocks, room ? 0U : 1U);
+    ExpectBalanced(sink->stats());
+  }
+}
+
 TEST(FdSinkTest, FailsToOpenABadDescriptor) {
   const auto sink = FdSink::Open(-1);
   ASSERT_FALSE(sink);
