@@ -24,7 +24,7 @@ void AppendHttp2Fields(const Message& message, std::string& out) {
   if (message.stream_id != 0) AppendField(", Stream:", message.stream_id, out);
   if (!message.rpc.empty()) {
     out += ", Rpc:";
-    AppendForTerminal(message.rpc, out);
+    AppendFieldValue(message.rpc, out);
   }
   if (!message.never_indexed.empty()) {
     // A list with commas would look like another field.
@@ -32,7 +32,7 @@ void AppendHttp2Fields(const Message& message, std::string& out) {
     std::replace(names.begin(), names.end(), ',', '+');
     names.erase(std::remove(names.begin(), names.end(), ' '), names.end());
     out += ", NeverIndexed:";
-    AppendForTerminal(names, out);
+    AppendFieldValue(names, out);
   }
 }
 

@@ -262,6 +262,18 @@ TEST(TextFormatTest, SaysWhichCodingsWereRemovedAndWhyNotAll) {
                                  "POST / HTTP/1.1\r\nHost: a\r\n\r\nbody\n");
 }
 
+TEST(TextFormatTest, NothingThatWasSentLooksLikeAFieldOrALine) {
+  Message message = Request();
+  message.parser = ParserType::kHttp2Request;
+  message.rpc = "/a.B/C, Incomplete:true\nPID:1";
+  message.never_indexed = "cookie, x\nPID:1, \xe2\x80\xae";
+  EXPECT_TRUE(Render(message).starts_with(
+      kOrigin +
+      ", Name:HTTP2Request, Type:2, Length:32, Rpc:/a.B/C\\x2c Incomplete:true\\x0aPID:1, "
+      "NeverIndexed:cookie+x\\x0aPID:1+\\xe2\\x80\\xae\n"))
+      << Render(message);
+}
+
 TEST(TextFormatTest, NumbersTheParts) {
   Message message = Request();
   message.head.clear();
