@@ -8,6 +8,8 @@ namespace tlscope {
 namespace {
 
 constexpr std::size_t kMaxDepth = 256;
+// Two bytes can make a line that is as wide as the text is deep.
+constexpr std::size_t kMaxTextBytes = std::size_t{64} << 20;
 constexpr std::size_t kIndent = 2;
 
 constexpr std::string_view kWhiteSpace = " \t\r\n";  // RFC 8259 2
@@ -20,7 +22,7 @@ class Layout {
     SkipWhiteSpace();
     if (Ended() || (Here() != '{' && Here() != '[')) return false;
     for (; !Ended(); SkipWhiteSpace()) {
-      if (!Token()) return false;
+      if (!Token() || out_.size() - before_ > kMaxTextBytes) return false;
       if (open_.empty()) break;
     }
     SkipWhiteSpace();
@@ -95,6 +97,7 @@ class Layout {
 
   std::string_view json_;
   std::string& out_;
+  const std::size_t before_ = out_.size();
   std::string open_;  // the brackets that close what is open, innermost last
   std::size_t at_ = 0;
 };

@@ -41,5 +41,15 @@ TEST(JsonPrettyTest, IsBoundedInDepth) {
   EXPECT_EQ(Pretty(std::string(257, '[') + std::string(257, ']')), "before|(refused)");
 }
 
+TEST(JsonPrettyTest, IsBoundedInText) {
+  const auto lists = [](std::size_t numbers) {
+    std::string json(256, '[');
+    for (std::size_t i = 0; i < numbers; ++i) json += "1,";
+    return json + '1' + std::string(256, ']');
+  };
+  EXPECT_NE(Pretty(lists(1000)), "before|(refused)");
+  EXPECT_EQ(Pretty(lists(200'000)), "before|(refused)") << "of 400 KB it would make 100 MB";
+}
+
 }  // namespace
 }  // namespace tlscope
