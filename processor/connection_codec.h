@@ -15,9 +15,11 @@ namespace tlscope {
 /// they are part of. The caller sees to the room: fixed bytes besides what the functions named
 /// ...FieldBytes say.
 
-/// 0 stays 0: not known.
+/// 0 stays 0: not known. What a made-up recording claims wraps instead of overflowing.
 inline std::int64_t UnixNsOf(std::uint64_t ktime_ns, std::int64_t realtime_offset_ns) {
-  return ktime_ns == 0 ? 0 : static_cast<std::int64_t>(ktime_ns) + realtime_offset_ns;
+  return ktime_ns == 0
+             ? 0
+             : static_cast<std::int64_t>(ktime_ns + static_cast<std::uint64_t>(realtime_offset_ns));
 }
 
 /// Bytes of the strings that PutConnection writes.

@@ -11,6 +11,7 @@
 
 #include "processor/bus_codec.h"
 #include "processor/clock.h"
+#include "processor/connection_codec.h"
 #include "processor/keyed_hash.h"
 
 namespace tlscope {
@@ -190,7 +191,7 @@ void BusPublisher::Record(Topic topic, const EventMeta& meta, const BusPayload& 
               .stage = static_cast<std::uint8_t>(agents ? bus_.stage() : tree.stage),
               .sequence = ring_.NextSequence(topic),
               .root_sequence = ++sequence_,
-              .time_unix_ns = static_cast<std::int64_t>(meta.ktime_ns) + limits.realtime_offset_ns,
+              .time_unix_ns = UnixNsOf(meta.ktime_ns, limits.realtime_offset_ns),
               .id = tree.id,
               .parent = tree.parent,
               .root = tree.root},

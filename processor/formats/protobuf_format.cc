@@ -45,7 +45,9 @@ struct PlaceOf {
   Where operator()(const HandshakeEvent& event) const {
     return Place{Topic::kTlsHandshake, event.ktime_ns};
   }
-  Where operator()(const ProtocolEvent& /*event*/) const { return Place{Topic::kTlsProtocol, 0}; }
+  Where operator()(const ProtocolEvent& event) const {
+    return Place{Topic::kTlsProtocol, event.ktime_ns};
+  }
   Where operator()(const ConnectionEvent& event) const {
     const bool opened = event.event.state == ConnDataEvent::State::kOpened;
     return Place{opened ? Topic::kConnOpened : Topic::kConnClosed, event.event.origin.ktime_ns};

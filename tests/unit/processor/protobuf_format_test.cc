@@ -5,6 +5,7 @@
 #include <google/protobuf/util/message_differencer.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <string>
 #include <variant>
 #include <vector>
@@ -111,6 +112,23 @@ TEST(ProtobufFormatTest, WritesWhatElseIsKnownOfAConnectionAsTheBusDoes) {
     const bool of_connection = !std::holds_alternative<RateLimitEvent>(payload);
     EXPECT_EQ(event.correlation().root_id(), of_connection ? 0x1234'5678'9abc'def0U : 0U);
   }
+}
+
+TEST(ProtobufFormatTest, TellsWhenAProtocolWasFoundOut) {
+  ProtobufFormat format(Options());
+  const ConnectionInfo connection;
+  const v1::LogEntry entry =
+      Written(format, ProtocolEvent{connection, DataType::kRead, "u", "HTTP", 5000});
+  EXPECT_EQ(entry.bus_event().time_unix_ns(), 6000);
+}
+
+TEST(ProtobufFormatTest, TimesThatNoClockTellsGoRound) {
+  ProtobufFormatOptions options = Options();
+  options.realtime_offset_ns = std::numeric_limits<std::int64_t>::max();
+  ProtobufFormat format(options);
+  const v1::LogEntry entry =
+      Written(format, RateLimitEvent{1, 2, std::numeric_limits<std::int64_t>::max()});
+  EXPECT_EQ(entry.bus_event().time_unix_ns(), -2);
 }
 
 TEST(ProtobufFormatTest, WritesNoEventsOfTheAgentAndNumbersNone) {
