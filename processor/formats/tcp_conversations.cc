@@ -15,6 +15,10 @@ Endpoint Mapped(const Endpoint& end) {
   return mapped;
 }
 
+Tuple Mapped(const Tuple& tuple) {
+  return {AddressFamily::kIpv6, Mapped(tuple.local), Mapped(tuple.remote)};
+}
+
 /// An address for documentation (RFC 3849) with the connection's id as its last half.
 Endpoint MadeUp(std::uint64_t id, std::uint8_t side, std::uint16_t port) {
   Endpoint end;
@@ -49,35 +53,27 @@ TcpConversation& TcpConversations::Add(std::uint64_t id, const Tuple& tuple) {
 }
 
 void TcpConversations::Forget(TcpConversation& conversation) {
-  const auto shown = static_cast<std::size_t>(conversation.addresses);
-  const auto taken = taken_.find(EndsOf(conversation.tuple));
-  if (taken != taken_.end() && shown < taken->second.size()) {
-    taken->second[shown] = false;
-    if (!taken->second[0] && !taken->second[1]) taken_.erase(taken);
-  }
+  const bool true_or_mapped = conversation.addresses == ShownAddresses::kTrue ||
+                              conversation.addresses == ShownAddresses::kMapped;
+  if (true_or_mapped) taken_.erase(EndsOf(conversation.shown));
   by_id_.erase(conversation.id);
 }
 
 void TcpConversations::ChooseAddresses(TcpConversation& conversation) {
   const Tuple& tuple = conversation.tuple;
-  const auto set = [&](ShownAddresses addresses, AddressFamily family, const Endpoint& local,
-                       const Endpoint& remote) {
+  const auto show = [&](ShownAddresses addresses, const Tuple& shown) {
     conversation.addresses = addresses;
-    conversation.shown = {family, local, remote};
+    conversation.shown = shown;
   };
-  if (tuple.family != AddressFamily::kNone) {
-    std::array<bool, 2>& taken = taken_[EndsOf(tuple)];
-    if (!std::exchange(taken[0], true)) {
-      return set(ShownAddresses::kTrue, tuple.family, tuple.local, tuple.remote);
-    }
-    if (tuple.family == AddressFamily::kIpv4 && !std::exchange(taken[1], true)) {
-      return set(ShownAddresses::kMapped, AddressFamily::kIpv6, Mapped(tuple.local),
-                 Mapped(tuple.remote));
-    }
+  const auto take = [&](const Tuple& shown) { return taken_.insert(EndsOf(shown)).second; };
+  const bool known = tuple.family != AddressFamily::kNone;
+  if (known && take(tuple)) return show(ShownAddresses::kTrue, tuple);
+  if (tuple.family == AddressFamily::kIpv4 && take(Mapped(tuple))) {
+    return show(ShownAddresses::kMapped, Mapped(tuple));
   }
-  const bool unknown = tuple.family == AddressFamily::kNone;
-  set(unknown ? ShownAddresses::kUnknown : ShownAddresses::kMadeUp, AddressFamily::kIpv6,
-      MadeUp(conversation.id, 1, tuple.local.port), MadeUp(conversation.id, 2, tuple.remote.port));
+  show(known ? ShownAddresses::kMadeUp : ShownAddresses::kUnknown,
+       {AddressFamily::kIpv6, MadeUp(conversation.id, 1, tuple.local.port),
+        MadeUp(conversation.id, 2, tuple.remote.port)});
 }
 
 TcpConversations::Ends TcpConversations::EndsOf(const Tuple& tuple) {

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <map>
+#include <set>
 #include <tuple>
 #include <unordered_map>
 
@@ -76,7 +76,7 @@ class TcpConversations {
   IntrusiveList<TcpConversation, ByUse> by_use_;  // first: elements take themselves off it
   // Ids may come from other hosts: the key keeps them from being chosen to collide.
   std::unordered_map<std::uint64_t, TcpConversation, Hash> by_id_{0, Hash{RandomHashKey()}};
-  std::map<Ends, std::array<bool, 2>> taken_;  ///< shown as they are, and mapped
+  std::set<Ends> taken_;  ///< shown of connections, unless made up
 };
 
 }  // namespace tlscope

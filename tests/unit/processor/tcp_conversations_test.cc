@@ -41,6 +41,20 @@ TEST(TcpConversationsTest, KeepsBothEndsOfAConnectionApart) {
   EXPECT_EQ(other.shown.remote.port, 50000);
 }
 
+TEST(TcpConversationsTest, MapsNoneToWhatAnotherConnectionTrulyHas) {
+  TcpConversations conversations;
+  Tuple mapped{AddressFamily::kIpv6, {{}, 50000}, {{}, 443}};
+  mapped.local.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1};
+  mapped.remote.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 2};
+  TcpConversation& ipv6 = conversations.Add(1, mapped);
+  EXPECT_EQ(ipv6.addresses, ShownAddresses::kTrue);
+  EXPECT_EQ(conversations.Add(2, Ipv4(50000, 443)).addresses, ShownAddresses::kTrue);
+  EXPECT_EQ(conversations.Add(3, Reversed(Ipv4(50000, 443))).addresses, ShownAddresses::kMadeUp);
+  conversations.Forget(ipv6);
+  EXPECT_EQ(conversations.Add(4, Ipv4(50000, 443)).addresses, ShownAddresses::kMapped);
+  EXPECT_EQ(conversations.Add(5, mapped).addresses, ShownAddresses::kMadeUp);
+}
+
 TEST(TcpConversationsTest, MakesAddressesUpWhereNoneAreLeftOrKnown) {
   TcpConversations conversations;
   conversations.Add(1, Ipv4(50000, 443));
