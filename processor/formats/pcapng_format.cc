@@ -39,6 +39,23 @@ DataType Other(DataType direction) {
   return direction == DataType::kRead ? DataType::kWrite : DataType::kRead;
 }
 
+/// Without spaces: in a name that others chose, what follows one could look like another field.
+void AppendName(std::string_view printable, std::string& out) {
+  for (const char byte : printable) {
+    if (byte == ' ') {
+      AppendEscaped(byte, out);
+    } else {
+      out.push_back(byte);
+    }
+  }
+}
+
+void AppendAgentName(std::string_view name, std::string& out) {
+  std::string printable;
+  AppendFieldValue(CutUtf8(name, kMaxNameBytes), printable);
+  AppendName(printable, out);
+}
+
 /// What the first bytes of a connection tell of it.
 struct FirstBytes {
   bool http = false;
@@ -261,12 +278,12 @@ void PcapngFormat::StartComment(const ConnectionInfo& connection) {
   comment_ = "pid=";
   AppendDecimal(connection.pid, comment_);
   comment_ += " comm=";
-  comment_ += CutUtf8(connection.comm, kMaxNameBytes);
+  AppendName(CutUtf8(connection.comm, kMaxNameBytes), comment_);
   if (agent() == nullptr) return;
   comment_ += " host=";
-  AppendFieldValue(CutUtf8(agent()->host, kMaxNameBytes), comment_);
+  AppendAgentName(agent()->host, comment_);
   comment_ += " agent=";
-  AppendFieldValue(CutUtf8(agent()->instance, kMaxNameBytes), comment_);
+  AppendAgentName(agent()->instance, comment_);
 }
 
 /// Adds why the packet's addresses are not the connection's.

@@ -37,10 +37,11 @@ struct PcapngOptions {
 /// to be the client's as such, and the close. Headers that TCP needs besides are as good as any.
 ///
 /// Every packet's comment tells whose it is: `pid=1234 comm=curl direction=write`, after a
-/// collector also `host=` and `agent=`; so `frame.comment contains "comm=curl"` filters. It
-/// tells, too, when the addresses are made up (2001:db8::/32): where they are not known, and for
-/// the second of two connections with the same ones, as when both ends of one are within this
-/// host. Of IPv4 the second is shown as ::ffff:a.b.c.d instead.
+/// collector also `host=` and `agent=`; so `frame.comment contains "comm=curl"` filters. A space
+/// in a name is written \x20: no name looks like another field. The comment tells, too, when the
+/// addresses are made up (2001:db8::/32): where they are not known, and for the second of two
+/// connections with the same ones, as when both ends of one are within this host. Of IPv4 the
+/// second is shown as ::ffff:a.b.c.d instead.
 ///
 /// HTTP/1, HTTP/2 and WebSocket are dissected on any port, by a note that precedes a connection
 /// whose first bytes or handshake tell one of them. Not so where the note is missing (joined late,

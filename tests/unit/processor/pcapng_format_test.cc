@@ -87,6 +87,17 @@ TEST_F(PcapngFormatTest, NamesTheAgentThatSawIt) {
   EXPECT_EQ(Packets()[3].comment(), "pid=1234 comm=curl host=web\\x2c1 agent=main direction=write");
 }
 
+TEST_F(PcapngFormatTest, NoNameLooksLikeAnotherFieldOfTheComment) {
+  const AgentIdentity agent{"a agent=b", "b; close made up", 7};
+  format.SetAgent(&agent);
+  Talk talk(format, out);
+  talk.info.comm = "a pid=1 comm=b";
+  talk.Write(kRequest);
+  EXPECT_EQ(Packets()[3].comment(),
+            "pid=1234 comm=a\\x20pid=1\\x20comm=b host=a\\x20agent=b "
+            "agent=b;\\x20close\\x20made\\x20up direction=write");
+}
+
 TEST_F(PcapngFormatTest, HasNanosecondsAndGoesNeverBack) {
   Talk talk(format, out);
   talk.Write(kRequest);
