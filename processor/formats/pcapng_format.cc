@@ -96,15 +96,15 @@ TcpSegment EndsOf(const TcpConversation& conversation, DataType direction) {
 
 /// Goes on to a piece at `offset`; how many bytes are missing before it.
 std::uint64_t SkipTo(std::uint64_t offset, std::size_t direction, TcpConversation& conversation) {
-  std::uint64_t& reached = conversation.reached[direction];
-  // What was there before it was joined is not missing.
-  if (!std::exchange(conversation.heard[direction], true)) reached = offset;
-  const std::uint64_t missing = offset - reached;
-  if (missing > kMaxShownHole) {
+  const bool heard = std::exchange(conversation.heard[direction], true);
+  const std::uint64_t missing = offset - std::exchange(conversation.reached[direction], offset);
+  // Before a direction is heard, the other one acknowledges the number that its first byte has.
+  const bool looks_acknowledged = conversation.heard[1 - direction] && (missing & 1U << 31) != 0;
+  if (heard ? missing > kMaxShownHole : looks_acknowledged) {
     conversation.first_sequence[direction] -= static_cast<std::uint32_t>(missing - kMaxShownHole);
   }
-  reached = offset;
-  return missing;
+  // What was there before it was joined is not missing.
+  return heard ? missing : 0;
 }
 
 /// What comes now is another stream on the same socket: the bytes before it begin at 0 once more.

@@ -173,6 +173,25 @@ TEST_F(PcapngFormatTest, AConnectionJoinedLateHasNoHandshakeAndMissesNothing) {
   EXPECT_EQ(Packets()[1].comment(), "pid=1234 comm=curl direction=read");
 }
 
+TEST_F(PcapngFormatTest, WhatIsHeardLateWasNotAcknowledgedBefore) {
+  for (const std::uint64_t gib : {1, 2, 3, 4, 7}) {
+    SCOPED_TRACE(gib);
+    out.clear();
+    Talk talk(format, out, ClientConnection(gib));
+    talk.Lose(DataType::kWrite, 5000);
+    talk.Lose(DataType::kRead, gib << 30);
+    talk.Write(kRequest);
+    talk.Read(kResponse);
+    talk.Read(kResponse);
+    const std::vector<ReadTcp> segments = Segments();
+    ASSERT_EQ(segments.size(), 3U);
+    // RFC 9293 3.4: half of all numbers are ahead.
+    EXPECT_LT((segments[1].sequence - segments[0].acknowledgement) & 0xffff'ffff, 1U << 31);
+    EXPECT_EQ(segments[2].sequence, (segments[1].sequence + kResponse.size()) & 0xffff'ffff);
+    EXPECT_THAT(Packets()[1].comment(), ::testing::Not(HasSubstr("missing")));
+  }
+}
+
 TEST_F(PcapngFormatTest, NumbersGoRound) {
   Talk talk(format, out, ClientConnection(0x1111'1111'ffff'fff0));
   talk.Write(std::string(0x20, 'x'));
