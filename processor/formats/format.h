@@ -27,8 +27,9 @@ class Format {
   /// while events are appended.
   virtual std::string Start() const { return {}; }
 
-  /// What stands where `blocks` events of `bytes` bytes in all were not taken by the sink. Any
-  /// thread, as above; so it names no agent, of which there may have been several.
+  /// What stands where `blocks` events of `bytes` bytes in all, 0 when that is not known, were not
+  /// taken by the sink. Any thread, as above; so it names no agent, of which there may have been
+  /// several.
   virtual std::string Dropped(std::uint64_t /*blocks*/, std::uint64_t /*bytes*/) const {
     return {};
   }

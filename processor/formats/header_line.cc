@@ -83,8 +83,9 @@ void AppendOffers(const std::vector<std::string_view>& offers, std::string& out)
 }  // namespace
 
 std::string TextDropMarker(std::uint64_t blocks, std::uint64_t bytes) {
-  return "[tlscope: " + std::to_string(blocks) + " messages (" + std::to_string(bytes) +
-         " bytes) not written: the output is too slow]\n";
+  const std::string size = bytes != 0 ? " (" + std::to_string(bytes) + " bytes)" : "";
+  return "[tlscope: " + std::to_string(blocks) + " messages" + size +
+         " not written: the output is too slow]\n";
 }
 
 std::size_t MessageBytes(const Message& message) {

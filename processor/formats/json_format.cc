@@ -209,7 +209,7 @@ std::string JsonFormat::Dropped(std::uint64_t blocks, std::uint64_t bytes) const
   std::string line = R"({"time":")";
   AppendWallTime(clock_(), line);
   AppendNumber(R"(","kind":"dropped","events":)", blocks, line);
-  AppendNumber(R"(,"bytes":)", bytes, line);
+  AppendUnlessZero(R"(,"bytes":)", bytes, line);
   line += "}\n";
   return line;
 }

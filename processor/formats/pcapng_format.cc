@@ -147,8 +147,9 @@ std::string PcapngFormat::Start() const {
 std::string PcapngFormat::Dropped(std::uint64_t blocks, std::uint64_t bytes) const {
   std::string out;
   if (!options_.wireshark_notes) return out;
-  const std::string text = std::to_string(blocks) + " blocks (" + std::to_string(bytes) +
-                           " bytes) are missing here: the output is too slow";
+  const std::string size = bytes != 0 ? " (" + std::to_string(bytes) + " bytes)" : "";
+  const std::string text =
+      std::to_string(blocks) + " blocks" + size + " are missing here: the output is too slow";
   pcapng::AppendPacket({.interface = kNotesInterface,
                         .unix_ns = latest_unix_ns_.load(std::memory_order_relaxed),
                         .comment = text},

@@ -64,6 +64,8 @@ TEST(HexFormatTest, MarksWhatWasDroppedAsTextDoes) {
   const std::string mark = HexFormat(0).Dropped(3, 4096);
   EXPECT_EQ(mark, "[tlscope: 3 messages (4096 bytes) not written: the output is too slow]\n");
   EXPECT_EQ(mark, TextFormat({}).Dropped(3, 4096));
+  EXPECT_EQ(TextFormat({}).Dropped(3, 0),
+            "[tlscope: 3 messages not written: the output is too slow]\n");
 }
 
 }  // namespace

@@ -209,3 +209,6 @@ TEST(JsonFormatTest, TellsWhatWasDroppedAndWhen) {
 
 }  // namespace
 }  // namespace tlscope::testing
+  EXPECT_EQ(JsonFormat(0, GoldenClock).Dropped(3, 0),
+            R"({"time":"2026-11-21T08:54:12.123456Z","kind":"dropped","events":3})"
+            "\n");

@@ -426,6 +426,8 @@ TEST_F(PcapngFormatTest, TellsOfDroppedBlocksInANote) {
   const std::vector<ReadBlock> notes = PacketsOf(format.Dropped(3, 4000), 1);
   ASSERT_EQ(notes.size(), 1U);
   EXPECT_EQ(notes[0].comment(), "3 blocks (4000 bytes) are missing here: the output is too slow");
+  EXPECT_EQ(PacketsOf(format.Dropped(3, 0), 1).at(0).comment(),
+            "3 blocks are missing here: the output is too slow");
   EXPECT_THAT(notes[0].packet(), HasSubstr(notes[0].comment()));
   EXPECT_EQ(notes[0].unix_ns(), kPcapngUnixNow + 1000);
 }
