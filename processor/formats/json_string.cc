@@ -46,8 +46,18 @@ std::size_t PlainBlocks(std::string_view bytes) {
 
 char* Put(std::string_view bytes, char* to) { return std::copy(bytes.begin(), bytes.end(), to); }
 
-/// RFC 8259 7. `code` is below U+0100.
-char* PutEscape(std::uint8_t code, char* to) {
+/// Of a character of at most three bytes.
+std::uint16_t CodeOf(std::string_view character) {
+  std::uint32_t code = static_cast<std::uint8_t>(character[0]);
+  if (character.size() > 1) code &= 0x7fU >> character.size();
+  for (const char byte : character.substr(1)) {
+    code = code << 6 | (static_cast<std::uint8_t>(byte) & 0x3fU);
+  }
+  return static_cast<std::uint16_t>(code);
+}
+
+/// RFC 8259 7.
+char* PutEscape(std::uint16_t code, char* to) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   *to++ = '\\';
   switch (code) {
@@ -65,19 +75,13 @@ char* PutEscape(std::uint8_t code, char* to) {
       *to++ = 't';
       return to;
     default:
-      to = Put("u00", to);
-      *to++ = kDigits[code >> 4];
-      *to++ = kDigits[code & 15];
+      *to++ = 'u';
+      for (const int shift : {12, 8, 4, 0}) *to++ = kDigits[code >> shift & 15];
       return to;
   }
 }
 
 constexpr std::size_t kLongestEscape = 6;
-
-/// U+0080 to U+009F. `character` is well-formed.
-bool IsC1(std::string_view character) {
-  return character[0] == '\xc2' && static_cast<std::uint8_t>(character[1]) < 0xa0;
-}
 
 enum class NotUtf8 : std::uint8_t { kReplace, kGiveUp };
 
@@ -101,8 +105,8 @@ std::size_t AppendBlock(std::string_view text, NotUtf8 policy, std::string& out)
     if (length == 0) {
       if (policy == NotUtf8::kGiveUp) return kGaveUp;
       to = Put(kReplacement, to);
-    } else if (byte < 0x80 || IsC1(rest)) {
-      to = PutEscape(static_cast<std::uint8_t>(rest[length - 1]), to);  // of C1 that is the code
+    } else if (byte < 0x80 || ActsOnTerminal(rest)) {
+      to = PutEscape(CodeOf(rest.substr(0, length)), to);
     } else {
       to = Put(rest.substr(0, length), to);
     }

@@ -7,7 +7,7 @@
 namespace tlscope {
 
 /// Appends `text` as a string of JSON, quotes included. What is not UTF-8 becomes U+FFFD. Control
-/// characters are escaped, C1 too, so that the string acts on no terminal.
+/// characters and all that ActsOnTerminal are escaped.
 void AppendJsonString(std::string_view text, std::string& out);
 
 /// Appends a member of an object, with a comma before it: `bytes` as text under `name` when all of

@@ -38,8 +38,13 @@ std::size_t PlainPrefix(std::string_view bytes) {
 /// well-formed, or is a C1 control (U+0080 to U+009F).
 std::size_t Utf8Length(std::string_view bytes) {
   const std::size_t length = Utf8CharacterBytes(bytes);
-  const bool c1 = length == 2 && bytes[0] == '\xc2' && static_cast<std::uint8_t>(bytes[1]) < 0xa0;
-  return c1 ? 0 : length;
+  return length == 2 && ActsOnTerminal(bytes) ? 0 : length;
+}
+
+/// The same; 0, too, when it acts on a terminal in any other way.
+std::size_t HarmlessLength(std::string_view bytes) {
+  const std::size_t length = Utf8CharacterBytes(bytes);
+  return length != 0 && ActsOnTerminal(bytes) ? 0 : length;
 }
 
 }  // namespace
@@ -76,7 +81,7 @@ void AppendForTerminal(std::string_view bytes, std::string& out) {
     std::size_t length = PlainPrefix<false>(bytes);
     if (length == 0) {
       const bool ascii = static_cast<std::uint8_t>(bytes.front()) < 0x80;
-      length = ascii ? (bytes.substr(0, 2) == "\r\n" ? 1 : 0) : Utf8Length(bytes);
+      length = ascii ? (bytes.substr(0, 2) == "\r\n" ? 1 : 0) : HarmlessLength(bytes);
     }
     if (length == 0) {
       AppendEscaped(bytes.front(), out);

@@ -17,7 +17,8 @@ void AppendFieldValue(std::string_view bytes, std::string& out);
 bool IsPrintableText(std::string_view bytes);
 
 /// Appends `bytes` for a terminal: what could act on it is written \xNN. That is C0 except tab and
-/// LF, CR unless LF follows, DEL, C1 in either form, and whatever is not UTF-8.
+/// LF, CR unless LF follows, DEL, C1 in either form, whatever is not UTF-8, and what shows text in
+/// another order than it has (ActsOnTerminal).
 void AppendForTerminal(std::string_view bytes, std::string& out);
 
 }  // namespace tlscope

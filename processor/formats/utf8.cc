@@ -24,6 +24,14 @@ std::size_t Utf8CharacterBytes(std::string_view bytes) {
   return length;
 }
 
+bool ActsOnTerminal(std::string_view bytes) {
+  const auto at = [&](std::size_t i) { return static_cast<std::uint8_t>(bytes[i]); };
+  if (at(0) == 0xc2) return at(1) < 0xa0;
+  if (at(0) != 0xe2) return false;
+  return (at(1) == 0x80 && at(2) >= 0xaa && at(2) <= 0xae) ||
+         (at(1) == 0x81 && at(2) >= 0xa6 && at(2) <= 0xa9);
+}
+
 bool IsUtf8(std::string_view bytes) {
   while (!bytes.empty()) {
     const std::size_t length = Utf8CharacterBytes(bytes);

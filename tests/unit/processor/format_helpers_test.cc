@@ -82,6 +82,16 @@ TEST(PrintableTest, TellsTextFromBinary) {
   }
 }
 
+TEST(PrintableTest, LeavesNothingThatReordersTextOnATerminal) {
+  std::string out;
+  AppendForTerminal("\xe2\x80\xa9\xe2\x80\xaa\xe2\x80\xae\xe2\x80\xaf", out);
+  EXPECT_EQ(out, "\xe2\x80\xa9\\xe2\\x80\\xaa\\xe2\\x80\\xae\xe2\x80\xaf");
+  out.clear();
+  AppendForTerminal("\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa", out);
+  EXPECT_EQ(out, "\xe2\x81\xa5\\xe2\\x81\\xa6\\xe2\\x81\\xa9\xe2\x81\xaa");
+  EXPECT_TRUE(IsPrintableText("\xe2\x80\xae")) << "it is text all the same";
+}
+
 TEST(PrintableTest, LeavesNoByteThatActsOnATerminal) {
   std::string all;
   for (int first = 0; first < 256; ++first) {

@@ -153,8 +153,8 @@ TEST(JsonFormatTest, WritesOneValidLineWhateverTheBytes) {
   const auto bytes = [&](std::size_t most) {
     // Half of them are text, whose every byte may be one that is special.
     constexpr std::string_view kSpecial = "\"\\\n\r\t \x1b\x7f{}[],:u/";
-    constexpr std::string_view kCharacters[] = {"\xc2\x80", "\xc2\x9f", "\xc2\xa0", "\xe2\x80\xa8",
-                                                "\xf0\x9f\x98\x80"};
+    constexpr std::string_view kCharacters[] = {"\xc2\x80",     "\xc2\x9f",     "\xc2\xa0",
+                                                "\xe2\x80\xa8", "\xe2\x80\xae", "\xf0\x9f\x98\x80"};
     std::string made;
     const bool text = random() % 2 == 0;
     for (std::size_t left = random() % (most + 1); left > 0; --left) {
@@ -195,20 +195,24 @@ TEST(JsonFormatTest, WritesOneValidLineWhateverTheBytes) {
 
 TEST(JsonFormatTest, ActsOnNoTerminal) {
   Message message;
-  message.body = "\x1b[31m \x7f \xc2\x9b \0"s;
+  message.body = "\x1b[31m \x7f \xc2\x9b \xe2\x80\xae \xe2\x81\xa6 \xe2\x80\xa8 \0"s;
   const ConnectionInfo connection = Connection();
   const std::string line = Write(MessageEvent{connection, DataType::kRead, "u", message});
-  EXPECT_NE(line.find(R"("body":"\u001b[31m \u007f \u009b \u0000")"), std::string::npos) << line;
+  EXPECT_NE(line.find(R"("body":"\u001b[31m \u007f \u009b \u202e \u2066 )"
+                      "\xe2\x80\xa8"
+                      R"( \u0000")"),
+            std::string::npos)
+      << line;
 }
 
 TEST(JsonFormatTest, TellsWhatWasDroppedAndWhen) {
   EXPECT_EQ(JsonFormat(0, GoldenClock).Dropped(3, 4096),
             R"({"time":"2026-11-21T08:54:12.123456Z","kind":"dropped","events":3,"bytes":4096})"
             "\n");
+  EXPECT_EQ(JsonFormat(0, GoldenClock).Dropped(3, 0),
+            R"({"time":"2026-11-21T08:54:12.123456Z","kind":"dropped","events":3})"
+            "\n");
 }
 
 }  // namespace
 }  // namespace tlscope::testing
-  EXPECT_EQ(JsonFormat(0, GoldenClock).Dropped(3, 0),
-            R"({"time":"2026-11-21T08:54:12.123456Z","kind":"dropped","events":3})"
-            "\n");

@@ -107,7 +107,7 @@ class JsonReader {
     return letter == 'u' && ReadCode(value);
   }
 
-  /// Code points of at most two bytes: nothing else needs to be escaped.
+  /// No pairs of surrogates: what is beyond them need not be escaped.
   bool ReadCode(std::string& value) {
     unsigned code = 0;
     for (int i = 0; i < 4; ++i) {
@@ -117,8 +117,10 @@ class JsonReader {
       code = code << 4 | static_cast<unsigned>(digit);
       text_.remove_prefix(1);
     }
-    if (code >= 0x800) return false;
-    if (code >= 0x80) value.push_back(static_cast<char>(0xc0 | code >> 6));
+    if (code >= 0xd800 && code < 0xe000) return false;
+    if (code >= 0x800) value.push_back(static_cast<char>(0xe0 | code >> 12));
+    if (code >= 0x800) value.push_back(static_cast<char>(0x80 | (code >> 6 & 0x3f)));
+    if (code >= 0x80 && code < 0x800) value.push_back(static_cast<char>(0xc0 | code >> 6));
     value.push_back(static_cast<char>(code >= 0x80 ? 0x80 | (code & 0x3f) : code));
     return true;
   }
