@@ -7,6 +7,7 @@
 
 #include "agent/capture_command_line.h"
 #include "agent/make_format.h"
+#include "agent/output_command_line.h"
 
 namespace tlscope {
 namespace {
@@ -219,8 +220,13 @@ Result<SettingChange> LiveSettings::Set(std::string_view key, const std::string&
   const auto parsed = ParseValue(*row, value);
   if (!parsed) return tl::make_unexpected(parsed.error());
   const std::lock_guard lock(mutex_);
-  SettingChange change{std::string(key), row->text(options_), row->text(*parsed), false};
-  row->take(*parsed, options_);
+  Options changed = options_;
+  row->take(*parsed, changed);
+  // Parsed by itself, it was not held against the outputs there are.
+  if (const auto outputs = OutputsOf(changed); !outputs)
+    return tl::make_unexpected(outputs.error());
+  SettingChange change{std::string(key), row->text(options_), row->text(changed), false};
+  options_ = std::move(changed);
   Store();
   if (on_change_ && change.old_value != change.new_value) on_change_(change);
   return change;

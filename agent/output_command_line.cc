@@ -87,6 +87,19 @@ Result<void> NeedTarget(const std::vector<OutputSpec>& specs, const char* option
   return Fail(Errc::kUsage, 0, std::string("use ") + option, std::string("it needs ") + needs);
 }
 
+/// Outputs that have the plaintext as it passed have all bodies.
+Result<void> CheckNoBodies(const OutputOptions& options, const std::vector<OutputSpec>& specs) {
+  for (const OutputSpec& spec : specs) {
+    if (spec.format == FormatKind::kPcapng)
+      return Fail(Errc::kUsage, 0, "keep bodies out of " + spec.Name(),
+                  "pcapng has the plaintext as it passed: leave out --headers-only, or write "
+                  "another format");
+  }
+  if (!options.plaintext) return {};
+  return Fail(Errc::kUsage, 0, "use --headers-only with --plaintext",
+              "the plaintext as it passed has bodies, too: leave out one of them");
+}
+
 Result<void> CheckParts(const OutputOptions& options, const std::vector<OutputSpec>& specs) {
   const auto is_file = [](const OutputSpec& spec) { return spec.target == OutputTarget::kFile; };
   const auto is_tls = [](const OutputSpec& spec) { return spec.target == OutputTarget::kTls; };
@@ -110,6 +123,7 @@ Result<void> CheckParts(const OutputOptions& options, const std::vector<OutputSp
   if (checked && options.plaintext)
     checked =
         NeedTarget(specs, "--plaintext", "an output of protobuf: -o tcp://HOST:PORT", is_protobuf);
+  if (checked && options.headers_only) checked = CheckNoBodies(options, specs);
   return checked;
 }
 

@@ -98,6 +98,16 @@ TEST(LiveSettingsTest, RefusesWhatItCannotSetAndSaysWhatItCan) {
   EXPECT_EQ(settings.body_limit_bytes(), BodyLimitOf(CaptureOptions{}));
 }
 
+TEST(LiveSettingsTest, SetsNothingThatTheOutputsCannotDo) {
+  CaptureOptions options;
+  options.outputs = {"a.pcapng"};
+  LiveSettings settings(options);
+  const auto set = settings.Set("headers-only", "true");
+  ASSERT_FALSE(set);
+  EXPECT_THAT(set.error().Describe(), HasSubstr("a.pcapng"));
+  EXPECT_NE(settings.body_limit_bytes(), 0U);
+}
+
 TEST(LiveSettingsTest, AppliesWhatIsLiveAndReportsWhatIsNot) {
   std::vector<SettingChange> told;
   LiveSettings settings(CaptureOptions{}, [&](const SettingChange& one) { told.push_back(one); });

@@ -76,6 +76,17 @@ TEST(OutputsOfTest, RefuseTwoFormatsOnStandardOutput) {
   EXPECT_THAT(Refusal(options), HasSubstr("another output"));
 }
 
+TEST(OutputsOfTest, RefuseToKeepBodiesOutOfPlaintextAsItPassed) {
+  OutputOptions options;
+  options.headers_only = true;
+  options.outputs = {"-", "pcapng:a"};
+  EXPECT_THAT(Refusal(options), HasSubstr("cannot keep bodies out of"));
+  options.outputs = {"tcp://h:1"};
+  EXPECT_TRUE(OutputsOf(options));
+  options.plaintext = true;
+  EXPECT_THAT(Refusal(options), HasSubstr("--plaintext"));
+}
+
 TEST(OutputsOfTest, RefuseOptionsThatNoOutputHeeds) {
   const auto with = [](auto member, auto value) {
     OutputOptions options;
