@@ -222,6 +222,7 @@ TEST_F(FileStorageTest, LeavesAnotherFileThatHasItsNameNow) {
 
 TEST_F(FileStorageTest, AFileThatWasCutOffIsAsOldAsItWas) {
   options_.rotate_period = RotatePeriod::kDay;
+  now_ = std::chrono::system_clock::now();  // the file system has no other
   {
     auto storage = Open();
     ASSERT_TRUE(storage);
@@ -229,10 +230,9 @@ TEST_F(FileStorageTest, AFileThatWasCutOffIsAsOldAsItWas) {
     ASSERT_TRUE((*storage)->Prepare(4));
     ASSERT_EQ((*storage)->Write("two\n"), StoreOutcome::kDone);  // and never kept
   }
-  // Of now_, whatever the clock of this host says.
-  const std::array<timespec, 2> times{timespec{1'795'000'000, 0}, timespec{1'795'000'000, 0}};
+  const timespec yesterday{std::chrono::system_clock::to_time_t(now_ - 24h), 0};
+  const std::array<timespec, 2> times{yesterday, yesterday};
   ASSERT_EQ(utimensat(AT_FDCWD, options_.pattern.c_str(), times.data(), 0), 0);
-  now_ += 24h;
   auto storage = Open();
   ASSERT_TRUE(storage);
   const std::vector<std::string> ended = EndedFiles();
