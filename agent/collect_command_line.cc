@@ -87,8 +87,8 @@ CLI::App* AddCollect(CLI::App& app, CollectOptions& options) {
     const bool tls = std::any_of(options.listen.begin(), options.listen.end(),
                                  [](const std::string& url) { return url.starts_with("tls://"); });
     if (!tls && !options.tls.certificate.empty()) {
-      throw CLI::ValidationError("--tls-cert",
-                                 "nobody is listened to over TLS; name --listen tls://ADDRESS:PORT");
+      throw CLI::ValidationError(
+          "--tls-cert", "nobody is listened to over TLS; name --listen tls://ADDRESS:PORT");
     }
     if (options.listen.empty() && options.import_path.empty()) {
       throw CLI::ValidationError("collect",

@@ -32,7 +32,8 @@ AgentSession::AgentSession(const AgentSessionEnv& env)
 
 AgentSession::Input AgentSession::Process(std::size_t most) {
   for (std::size_t i = 0; i < most && !refusal_; ++i) {
-    // A Hello does not wait: an agent that hears no Welcome takes what it has written for delivered.
+    // A Hello does not wait: an agent that hears no Welcome takes what it has written for
+    // delivered.
     if (stream_ && env_.store.full()) return Input::kBlocked;
     std::string_view bytes;
     switch (input_.Next(bytes)) {

@@ -60,8 +60,8 @@ class EntryStore {
   /// There is something to commit.
   bool pending() const { return !entries_.empty(); }
 
-  /// Stores what was added. An output that is closed gets nothing more, and what was added is stored
-  /// once the others have it; kClosed when it is the last one.
+  /// Stores what was added. An output that is closed gets nothing more, and what was added is
+  /// stored once the others have it; kClosed when it is the last one.
   StoreOutcome Commit();
 
   void Close();

@@ -116,7 +116,8 @@ Result<void> FileStorage::CutOff(const v1::CollectorState::File& file, bool begu
   const off_t kept = other ? 0 : static_cast<off_t>(file.bytes());
   if (status.st_size > kept && (begun || !state_.ended())) {
     if (ftruncate(fd.get(), kept) != 0) return tl::make_unexpected(FileError(errno, what));
-    // What it still holds is as old as it was: that tells when it ends, and in which order files go.
+    // What it still holds is as old as it was: that tells when it ends, and in which order files
+    // go.
     const std::array<timespec, 2> times{timespec{0, UTIME_OMIT}, status.st_mtim};
     futimens(fd.get(), times.data());
   }

@@ -33,8 +33,9 @@ struct FileStorageOptions {
 
 /// Files that only their owner can read, each beside the last rotated as FileSink has them. What
 /// was kept is kept whenever the process is killed: a state file `.<pattern>.state` in their folder
-/// says up to which byte that is, and what follows is cut off when the storage is opened again. What
-/// others have written, after a run that ended by itself or to another file of that name, is left.
+/// says up to which byte that is, and what follows is cut off when the storage is opened again.
+/// What others have written, after a run that ended by itself or to another file of that name, is
+/// left.
 class FileStorage final : public Storage {
  public:
   /// `positions` becomes what the last Keep of an earlier run was given. Fails as FileSink does.
