@@ -6,7 +6,6 @@
 
 #include <filesystem>
 #include <future>
-#include <utility>
 
 #include "tests/unit/processor/stream_peer.h"
 #include "tests/unit/processor/stream_sink_fixture.h"
@@ -279,8 +278,9 @@ TEST(StreamSinkTest, LeavesACollectorThatIsSilentForTooLong) {
     EXPECT_EQ(peer.ReadHello(), 1U);
     static_cast<void>(peer.Welcome(0));
     while (const auto entry = peer.ReadEntry()) {
-      EXPECT_GT(entry->heartbeat_payload().beat(),
-                std::exchange(beats, entry->heartbeat_payload().beat()));
+      const std::uint64_t beat = entry->heartbeat_payload().beat();
+      EXPECT_GT(beat, beats);
+      beats = beat;
       EXPECT_EQ(entry->heartbeat_payload().interval_ms(), 10U);
     }
   }
