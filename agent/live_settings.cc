@@ -58,6 +58,17 @@ constexpr Row Rotation(std::string_view key) {
           nullptr};
 }
 
+/// A size and a period are values of one option.
+template <auto Which>
+constexpr Row RotationLimits(std::string_view key) {
+  return {key,
+          [](const CaptureOptions& options) {
+            const RotationOptions& rotation = options.*Which;
+            return ToText(rotation.bytes) + ',' + ToText(rotation.period);
+          },
+          nullptr};
+}
+
 constexpr std::string_view kLogLevel = "log-level";
 constexpr std::string_view kLogLevels[] = {"warn", "info", "debug"};
 
@@ -107,12 +118,10 @@ constexpr Row kRows[] = {
     Fixed<&Options::no_ipc>("no-ipc"),
     Fixed<&Options::event_log>("event-log"),
     Fixed<&Options::event_log_payload>("event-log-payload"),
-    Rotation<&Options::event_log_rotation, &RotationOptions::bytes>("event-log-rotate"),
-    Rotation<&Options::event_log_rotation, &RotationOptions::period>("event-log-rotate"),
+    RotationLimits<&Options::event_log_rotation>("event-log-rotate"),
     Rotation<&Options::event_log_rotation, &RotationOptions::keep>("event-log-keep"),
     Rotation<&Options::event_log_rotation, &RotationOptions::gzip>("event-log-gzip"),
-    Rotation<&Options::rotation, &RotationOptions::bytes>("rotate"),
-    Rotation<&Options::rotation, &RotationOptions::period>("rotate"),
+    RotationLimits<&Options::rotation>("rotate"),
     Rotation<&Options::rotation, &RotationOptions::keep>("rotate-keep"),
     Rotation<&Options::rotation, &RotationOptions::gzip>("rotate-gzip"),
     Fixed<&Options::plaintext>("plaintext"),

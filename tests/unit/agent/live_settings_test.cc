@@ -140,6 +140,16 @@ TEST(LiveSettingsTest, KnowsEveryOptionOfTheCommand) {
   EXPECT_THAT(unknown, UnorderedElementsAre("help", "hex", "quiet", "verbose", "config"));
 }
 
+TEST(LiveSettingsTest, TellsOnceOfAnOptionThatHasTwoParts) {
+  LiveSettings settings{CaptureOptions{}};
+  CaptureOptions now;
+  now.rotation = {.bytes = 1024, .period = RotatePeriod::kDay};
+  now.event_log_rotation = now.rotation;
+  std::vector<std::string> keys;
+  for (const SettingChange& change : settings.Apply(now)) keys.push_back(change.key);
+  EXPECT_THAT(keys, UnorderedElementsAre("rotate", "event-log-rotate"));
+}
+
 TEST(LiveSettingsTest, AppliesOverWhatWasSet) {
   LiveSettings settings{CaptureOptions{}};
   ASSERT_TRUE(settings.Set("heartbeat", "1").has_value());
