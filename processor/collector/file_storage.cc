@@ -185,6 +185,8 @@ Error FileStorage::StateError(int error_number) const {
 }
 
 std::optional<std::uint64_t> FileStorage::Prepare(std::size_t block_bytes) {
+  // A file that is ended holds what was kept and nothing else.
+  if (!file_->Mend()) return {};
   now_ = options_.now();
   const bool opens = file_->WouldOpen(block_bytes);
   if (opens) {
@@ -200,6 +202,7 @@ std::optional<std::uint64_t> FileStorage::Prepare(std::size_t block_bytes) {
 
 StoreOutcome FileStorage::Write(std::string_view bytes) {
   if (bytes.empty()) return StoreOutcome::kDone;
+  if (!file_->Mend()) return StoreOutcome::kAgain;
   // iovec knows no const; nothing is written to.
   iovec part{const_cast<char*>(bytes.data()), bytes.size()};
   const RotatingFile::Outcome outcome = file_->Write({&part, 1});

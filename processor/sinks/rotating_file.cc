@@ -244,6 +244,11 @@ void RotatingFile::TakeBack(std::size_t bytes) {
   folder_.Report(FileTask::kWrite, WriteError(errno));
 }
 
+bool RotatingFile::Mend() {
+  if (torn_) torn_ = ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0;
+  return !torn_;
+}
+
 /// Writes `block` or nothing of it. 0 or an errno.
 int RotatingFile::WriteWhole(std::string block) {
   if (block.empty()) return 0;

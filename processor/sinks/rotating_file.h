@@ -54,6 +54,8 @@ class RotatingFile {
   Outcome Write(std::span<iovec> parts);
   /// Takes the last `bytes` bytes back: they are the beginning of a block whose rest cannot follow.
   void TakeBack(std::size_t bytes);
+  /// Tries again what TakeBack could not do. False when it still cannot be done.
+  bool Mend();
 
   /// Whether Prepare(block_bytes) would open a file, now.
   bool WouldOpen(std::size_t block_bytes) const;

@@ -4,11 +4,15 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -239,6 +243,34 @@ TEST_F(FileStorageTest, AFileThatWasCutOffIsAsOldAsItWas) {
   ASSERT_EQ(ended.size(), 1U);
   EXPECT_EQ(Read(ended[0]), "start\none\n");
   EXPECT_EQ(Read(), "start\n");
+}
+
+TEST_F(FileStorageTest, WritesNothingBehindABlockThatCouldNotBeTakenBack) {
+  auto storage = Open();
+  ASSERT_TRUE(storage);
+  Store(**storage, "one\n", 1);
+  const UniqueFd file(open(options_.pattern.c_str(), O_RDONLY | O_CLOEXEC));
+  // A file that can only be appended to is not cut; root may make one, on most file systems.
+  int flags = 0;
+  if (ioctl(file.get(), FS_IOC_GETFLAGS, &flags) != 0) GTEST_SKIP() << "no flags here";
+  const int append_only = flags | FS_APPEND_FL;
+  ASSERT_TRUE((*storage)->Prepare(4));
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit tight{static_cast<rlim_t>(Read().size() + 2), before.rlim_max};
+  if (ioctl(file.get(), FS_IOC_SETFLAGS, &append_only) != 0) GTEST_SKIP() << "not allowed here";
+  const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &tight), 0);
+  const StoreOutcome first = (*storage)->Write("two\n");
+  const StoreOutcome second = (*storage)->Write("two\n");
+  EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_EQ(ioctl(file.get(), FS_IOC_SETFLAGS, &flags), 0);
+  std::signal(SIGXFSZ, old_handler);
+  EXPECT_EQ(first, StoreOutcome::kAgain);
+  EXPECT_EQ(second, StoreOutcome::kAgain);
+  EXPECT_EQ(Read(), "start\none\ntw") << "which could not be taken back";
+  EXPECT_EQ((*storage)->Write("two\n"), StoreOutcome::kDone);
+  EXPECT_EQ(Read(), "start\none\ntwo\n");
 }
 
 TEST_F(FileStorageTest, SaysWhenAFileHoldsLessThanWasStored) {
