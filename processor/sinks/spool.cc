@@ -143,15 +143,24 @@ void Spool::Gather(std::vector<std::string_view>& parts, std::size_t max_parts,
 void Spool::DropTooLarge() {
   while (!AtEnd() && sent_bytes_ == 0) {
     const Chunk& chunk = chunks_[next_.chunk];
-    const std::size_t bytes = chunk.bytes.size();
-    if (bytes <= block_limit_ || chunk.blocks.size() != 1) return;
-    --stats_.queued_blocks;
-    stats_.queued_bytes -= bytes;
-    ++stats_.dropped_failed_blocks;
-    stats_.dropped_failed_bytes += bytes;
-    unsent_bytes_ -= bytes;
+    if (chunk.bytes.size() <= block_limit_ || chunk.blocks.size() != 1) return;
+    unsent_bytes_ -= chunk.bytes.size();
+    GiveUp(chunk, 0);
     chunks_.erase(chunks_.begin() + static_cast<std::ptrdiff_t>(next_.chunk));
   }
+}
+
+/// Counts a block of `chunk` as lost.
+void Spool::GiveUp(const Chunk& chunk, std::size_t block) {
+  const std::size_t bytes = chunk.BytesOf(block);
+  --stats_.queued_blocks;
+  stats_.queued_bytes -= bytes;
+  room_.notify_all();
+  ++stats_.dropped_failed_blocks;
+  stats_.dropped_failed_bytes += bytes;
+  if (chunk.blocks[block].sequence > highest_sent_) return;
+  ++stats_.unconfirmed_blocks;
+  stats_.unconfirmed_bytes += bytes;
 }
 
 bool Spool::GatherRestOfBlock(std::vector<std::string_view>& parts) {
@@ -290,14 +299,7 @@ void Spool::DropAll() {
   const std::lock_guard lock(mutex_);
   for (const Chunk& chunk : chunks_) {
     const bool first = &chunk == &chunks_.front();
-    for (std::size_t i = first ? released_ : 0; i < chunk.blocks.size(); ++i) {
-      const std::size_t bytes = chunk.BytesOf(i);
-      ++stats_.dropped_failed_blocks;
-      stats_.dropped_failed_bytes += bytes;
-      if (chunk.blocks[i].sequence > highest_sent_) continue;
-      ++stats_.unconfirmed_blocks;
-      stats_.unconfirmed_bytes += bytes;
-    }
+    for (std::size_t i = first ? released_ : 0; i < chunk.blocks.size(); ++i) GiveUp(chunk, i);
   }
   chunks_.clear();
   released_ = 0;
@@ -305,9 +307,6 @@ void Spool::DropAll() {
   sent_bytes_ = 0;
   unsent_bytes_ = 0;
   gathered_ = false;
-  stats_.queued_blocks = 0;
-  stats_.queued_bytes = 0;
-  room_.notify_all();
   stats_.unacknowledged_blocks = 0;
   stats_.unacknowledged_bytes = 0;
 }

@@ -129,6 +129,7 @@ class Spool {
   bool AtEnd() const { return next_.chunk >= chunks_.size(); }
   std::uint64_t NextSequence() const;
   void DropTooLarge();
+  void GiveUp(const Chunk& chunk, std::size_t block);
   void PassBlock();
   void PassChunk();
   void PopReleased();
@@ -138,7 +139,7 @@ class Spool {
   const SpoolOptions options_;
 
   mutable std::mutex mutex_;      // guards what follows
-  std::condition_variable room_;  // those who wait for it, with WhenFull::kWait
+  std::condition_variable room_;  // those who wait for it, with WhenFull::kWait and in AwaitEmpty
   std::deque<Chunk> chunks_;
   std::size_t released_ = 0;    // blocks of the first chunk
   Place next_;                  // where the sender is: not before what is released

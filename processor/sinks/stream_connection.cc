@@ -86,11 +86,12 @@ void StreamConnection::Continue() {
   if (ended_ || writing_ || shutting_down_ || write_error_) return;
   if (!control_.empty()) return Write(true);
   if (heartbeat_due_) return MakeHeartbeat() ? Write(true) : Write(false);
-  if (finishing_ && spool_.Empty()) return Shutdown();
-  if (held_) return;
   do {
-    spool_.Gather(parts_, Transport::kMaxParts, kWriteBytes);
-    if (!parts_.empty()) return Write(false);
+    if (!held_) spool_.Gather(parts_, Transport::kMaxParts, kWriteBytes);
+    if (!held_ && !parts_.empty()) return Write(false);
+    // After Gather, which may have given up the last of them.
+    if (finishing_ && spool_.Empty()) return Shutdown();
+    if (held_) return;
   } while (!spool_.StartWait(Spool::Wait::kForAny));
 }
 
@@ -201,7 +202,8 @@ void StreamConnection::Take(const v1::CollectorMessage& message) {
     case v1::CollectorMessage::kRefused:
       return End(Error{Errc::kSystem,
                        0,
-                       "send to " + url_ + ": it refuses: " + Printable(message.refused()),
+                       "send to " + url_ + ": it refuses: " +
+                           Printable(message.refused()),
                        {}});
     case v1::CollectorMessage::kHeartbeat:
     case v1::CollectorMessage::BODY_NOT_SET:  // of a later version

@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
 #include <string>
+
+#include "tests/unit/processor/sink_expectations.h"
 
 namespace tlscope {
 namespace {
@@ -30,15 +33,6 @@ std::string SendAll(Spool& spool) {
 
 bool Take(Spool& spool, const std::string& block) {
   return spool.Push(block) != Spool::Pushed::kRefused;
-}
-
-void ExpectBalanced(const SinkStats& stats) {
-  EXPECT_EQ(stats.pushed_blocks, stats.written_blocks + stats.dropped_full_blocks +
-                                     stats.dropped_failed_blocks + stats.dropped_closed_blocks +
-                                     stats.queued_blocks);
-  EXPECT_EQ(stats.pushed_bytes, stats.written_bytes + stats.dropped_full_bytes +
-                                    stats.dropped_failed_bytes + stats.dropped_closed_bytes +
-                                    stats.queued_bytes);
 }
 
 TEST(SpoolTest, GivesAwayWhatIsSentToAPeerThatDoesNotAcknowledge) {
@@ -240,6 +234,39 @@ TEST(SpoolTest, GivesUpBlocksThatThePeerDoesNotTake) {
   EXPECT_TRUE(spool.Acknowledge(4));
   EXPECT_TRUE(spool.Empty());
   ExpectBalanced(spool.stats());
+}
+
+TEST(SpoolTest, GivingUpTheLastBlockEndsTheWaitForIt) {
+  constexpr std::uint64_t kBlocks = 1'000;
+  Spool spool({.bytes = 1'000, .when_full = WhenFull::kWait});
+  spool.KeepSent();
+  static_cast<void>(spool.BeginConnection());
+  spool.LimitBlocks(10'000);
+  auto pushed = std::async(std::launch::async, [&] {
+    // There is room for one at a time.
+    for (std::uint64_t i = 0; i < kBlocks; ++i) EXPECT_TRUE(Take(spool, std::string(10'001, 'x')));
+    spool.AwaitEmpty();
+  });
+  while (spool.stats().dropped_failed_blocks < kBlocks) EXPECT_EQ(Gathered(spool), "");
+  pushed.get();
+  ExpectBalanced(spool.stats());
+}
+
+TEST(SpoolTest, CountsABlockThatWasSentBeforeThePeerSaidThatItIsTooLarge) {
+  Spool spool({});
+  spool.KeepSent();
+  static_cast<void>(spool.BeginConnection());
+  EXPECT_TRUE(Take(spool, std::string(10'001, 'x')));
+  SendAll(spool);
+  static_cast<void>(spool.BeginConnection());
+  spool.LimitBlocks(10'000);
+  EXPECT_EQ(SendAll(spool), "");
+  const SinkStats stats = spool.stats();
+  EXPECT_EQ(stats.dropped_failed_blocks, 1U);
+  EXPECT_EQ(stats.unconfirmed_blocks, 1U);
+  EXPECT_EQ(stats.unconfirmed_bytes, 10'001U);
+  EXPECT_EQ(stats.unacknowledged_blocks, 0U);
+  ExpectBalanced(stats);
 }
 
 TEST(SpoolTest, MarksWhereBlocksWereRefused) {

@@ -9,30 +9,15 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "processor/ipc/delimited.h"
 #include "processor/sinks/stream_sink.h"
+#include "tests/unit/processor/sink_expectations.h"
 #include "tlscope/v1/output.pb.h"
 
 namespace tlscope {
-
-/// Waits for what another thread does.
-template <class Condition>
-void Await(const Condition& condition) {
-  while (!condition()) std::this_thread::yield();
-}
-
-inline void ExpectBalanced(const SinkStats& stats) {
-  EXPECT_EQ(stats.pushed_blocks, stats.written_blocks + stats.dropped_full_blocks +
-                                     stats.dropped_failed_blocks + stats.dropped_closed_blocks +
-                                     stats.queued_blocks);
-  EXPECT_EQ(stats.pushed_bytes, stats.written_bytes + stats.dropped_full_bytes +
-                                    stats.dropped_failed_bytes + stats.dropped_closed_bytes +
-                                    stats.queued_bytes);
-}
 
 /// A block as the protobuf format makes them.
 inline std::string EventBlock(std::uint64_t sequence, const std::string& payload) {

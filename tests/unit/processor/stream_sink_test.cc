@@ -333,6 +333,31 @@ TEST(StreamSinkTest, DoesNotSendWhatTheCollectorSaysIsTooLarge) {
   ExpectBalanced(sink->stats());
 }
 
+TEST(StreamSinkTest, EndsTheConnectionWhenItHasGivenUpTheLastBlock) {
+  const Listener listener;
+  StreamSinkOptions options = TestOptions(listener.address(), true);
+  options.drain_deadline = std::chrono::hours{1};
+  auto sink = OpenSink(std::move(options));
+  StreamPeer peer = listener.Accept();
+  EXPECT_EQ(peer.ReadHello(), 1U);
+  const std::string large = EventBlock(1, std::string(100'000, 'x'));
+  EXPECT_TRUE(sink->Push(large));
+  auto closed = std::async(std::launch::async, [&] { sink->Close(); });
+  // It is about to end when it hears how much the collector takes.
+  Await([&] { return !sink->Push(large) && sink->stats().dropped_closed_blocks > 0; });
+  v1::CollectorMessage message;
+  message.mutable_welcome()->set_max_entry_bytes(50'000);
+  EXPECT_TRUE(peer.Say(message));
+  EXPECT_TRUE(peer.AtEnd());
+  peer.Reset();
+  closed.get();
+  const SinkStats stats = sink->stats();
+  EXPECT_GT(stats.dropped_failed_blocks, 0U);
+  EXPECT_EQ(stats.unconfirmed_blocks, 0U);
+  EXPECT_EQ(stats.written_blocks, 0U);
+  ExpectBalanced(stats);
+}
+
 TEST(StreamSinkTest, TellsOfTheFirstFailureAndOfTheRecovery) {
   const Listener listener;
   Told told;

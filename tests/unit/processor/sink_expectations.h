@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "processor/sinks/sink.h"
+
+namespace tlscope {
+
+/// Waits for what another thread does.
+template <class Condition>
+void Await(const Condition& condition) {
+  while (!condition()) std::this_thread::yield();
+}
+
+inline void ExpectBalanced(const SinkStats& stats) {
+  EXPECT_EQ(stats.pushed_blocks, stats.written_blocks + stats.dropped_full_blocks +
+                                     stats.dropped_failed_blocks + stats.dropped_closed_blocks +
+                                     stats.queued_blocks);
+  EXPECT_EQ(stats.pushed_bytes, stats.written_bytes + stats.dropped_full_bytes +
+                                    stats.dropped_failed_bytes + stats.dropped_closed_bytes +
+                                    stats.queued_bytes);
+}
+
+}  // namespace tlscope
