@@ -76,9 +76,9 @@ void Spool::Enqueue(std::string&& block) {
   const bool join = block.size() <= kJoinBytes && !chunks_.empty() && chunks_.back().TakesMore() &&
                     chunks_.back().bytes.size() + block.size() <= kBatchBytes;
   if (join) {
-    Chunk& chunk = chunks_.back();
-    if (chunk.blocks.size() == 1) chunk.bytes.reserve(kBatchBytes);
-    chunk.bytes += block;
+    // Grows as it does by itself: room made at once for all that may come would be many times what
+    // is counted, where a few blocks at a time are sent and wait for the acknowledgement.
+    chunks_.back().bytes += block;
   } else {
     chunks_.emplace_back().bytes = std::move(block);
   }

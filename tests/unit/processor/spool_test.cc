@@ -2,6 +2,7 @@
 #include "processor/sinks/spool.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <future>
 #include <string>
@@ -267,6 +268,18 @@ TEST(SpoolTest, CountsABlockThatWasSentBeforeThePeerSaidThatItIsTooLarge) {
   EXPECT_EQ(stats.unconfirmed_bytes, 10'001U);
   EXPECT_EQ(stats.unacknowledged_blocks, 0U);
   ExpectBalanced(stats);
+}
+
+TEST(SpoolTest, HoldsNoMoreMemoryThanItCounts) {
+  Spool spool({});
+  spool.KeepSent();
+  static_cast<void>(spool.BeginConnection());
+  const std::string block(100, 'b');
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(Take(spool, block));
+  std::vector<std::string_view> parts;
+  spool.Gather(parts, 64, kAny);
+  ASSERT_EQ(parts.size(), 1U);
+  EXPECT_LT(malloc_usable_size(const_cast<char*>(parts.front().data())), 4 * block.size());
 }
 
 TEST(SpoolTest, MarksWhereBlocksWereRefused) {
