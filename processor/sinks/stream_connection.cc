@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/sinks/stream_connection.h"
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <cerrno>
 #include <utility>
@@ -215,8 +216,9 @@ void StreamConnection::TakeWelcome(const v1::CollectorWelcome& welcome) {
   spool_.KeepSent();
   if (!spool_.Acknowledge(welcome.stored_sequence()))
     return Malformed("it says that it has what was never sent");
+  // The length before an entry is no part of it; and some say "no limit" with the largest number.
   if (const std::uint64_t bytes = welcome.max_entry_bytes(); bytes != 0)
-    spool_.LimitBlocks(bytes + VarintBytes(bytes));
+    spool_.LimitBlocks(std::max(bytes, bytes + VarintBytes(bytes)));
   welcomed_ = true;
   acknowledged_ = welcome.stored_sequence();
   hold_timer_.cancel();

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <future>
+#include <limits>
 
 #include "tests/unit/processor/stream_peer.h"
 #include "tests/unit/processor/stream_sink_fixture.h"
@@ -331,6 +332,21 @@ TEST(StreamSinkTest, DoesNotSendWhatTheCollectorSaysIsTooLarge) {
   Await([&] { return sink->stats().acknowledged_blocks == 2; });
   EXPECT_EQ(sink->stats().dropped_failed_blocks, 1U);
   ExpectBalanced(sink->stats());
+}
+
+TEST(StreamSinkTest, TakesTheLargestNumberForNoLimit) {
+  const Listener listener;
+  auto sink = OpenSink(TestOptions(listener.address(), true));
+  StreamPeer peer = listener.Accept();
+  EXPECT_EQ(peer.ReadHello(), 1U);
+  v1::CollectorMessage message;
+  message.mutable_welcome()->set_max_entry_bytes(std::numeric_limits<std::uint64_t>::max());
+  EXPECT_TRUE(peer.Say(message));
+  EXPECT_TRUE(sink->Push(EventBlock(1, std::string(100'000, 'x'))));
+  EXPECT_TRUE(sink->Push(EventBlock(2, "small")));
+  EXPECT_EQ(peer.ReadEntry()->sequence(), 1U);
+  EXPECT_EQ(peer.ReadEntry()->sequence(), 2U);
+  EXPECT_TRUE(peer.Acknowledge(2));
 }
 
 TEST(StreamSinkTest, EndsTheConnectionWhenItHasGivenUpTheLastBlock) {
