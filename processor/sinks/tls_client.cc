@@ -7,11 +7,13 @@
 #include <openssl/x509v3.h>
 #include <unistd.h>
 
+#include <array>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <cerrno>
+#include <cstddef>
 #include <string_view>
 #include <utility>
 
@@ -164,6 +166,11 @@ Result<void> UseCertificate(ssl::context& context, const TlsOptions& options) {
   return {};
 }
 
+template <std::size_t Bytes>
+void ExpectAddress(SSL* ssl, const std::array<unsigned char, Bytes>& address) {
+  X509_VERIFY_PARAM_set1_ip(SSL_get0_param(ssl), address.data(), address.size());
+}
+
 }  // namespace
 
 class TlsClient::Impl {
@@ -185,14 +192,17 @@ class TlsClient::Impl {
     auto transport = std::make_shared<TlsTransport>(std::move(socket), context_);
     SSL* const ssl = transport->native();
     error_code not_an_address;
-    asio::ip::make_address(server_name_, not_an_address);
+    const auto address = asio::ip::make_address(server_name_, not_an_address);
     if (not_an_address) {
       // RFC 6066 3: a name, never an address.
       SSL_set_tlsext_host_name(ssl, server_name_.c_str());
       SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
       SSL_set1_host(ssl, server_name_.c_str());
+    } else if (address.is_v4()) {
+      ExpectAddress(ssl, address.to_v4().to_bytes());
     } else {
-      X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), server_name_.c_str());
+      // Not as text: with a zone (fe80::1%eth0) OpenSSL takes it for none, and expects nobody.
+      ExpectAddress(ssl, address.to_v6().to_bytes());
     }
     return transport;
   }

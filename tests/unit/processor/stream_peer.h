@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,8 @@ class StreamPeer {
  public:
   StreamPeer(UniqueFd socket, SSL* ssl) : socket_(std::move(socket)), ssl_(ssl, SSL_free) {
     if (!ssl_) return;
+    // OpenSSL writes to a connection that the other end may have closed.
+    std::signal(SIGPIPE, SIG_IGN);
     SSL_set_fd(ssl_.get(), socket_.get());
     shaken_ = SSL_accept(ssl_.get()) == 1;
   }

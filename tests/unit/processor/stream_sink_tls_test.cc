@@ -113,11 +113,15 @@ TEST(StreamSinkTlsTest, VerifiesTheNameThatItIsGiven) {
 
 TEST(StreamSinkTlsTest, RefusesAServerOfAnotherName) {
   TlsServer server;
-  Told told;
-  StreamSinkOptions options = server.OptionsFor(told);
-  options.tls.server_name = "other.example";
-  const std::string why = WhyItFails(server, std::move(options), told);
-  EXPECT_NE(why.find("--tls-server-name"), std::string::npos) << why;
+  // The last is the address of a link, with the number of the interface.
+  for (const char* name : {"other.example", "127.0.0.2", "::1", "fe80::1%1"}) {
+    SCOPED_TRACE(name);
+    Told told;
+    StreamSinkOptions options = server.OptionsFor(told);
+    options.tls.server_name = name;
+    const std::string why = WhyItFails(server, std::move(options), told);
+    EXPECT_NE(why.find("--tls-server-name"), std::string::npos) << why;
+  }
 }
 
 TEST(StreamSinkTlsTest, RefusesAServerThatAnotherCaHasSigned) {
