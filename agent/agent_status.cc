@@ -22,6 +22,9 @@ void AddSink(const SinkSnapshot& sink, v1::AgentStatus& status) {
                           stats.dropped_closed_blocks);
   told.set_dropped_bytes(stats.dropped_full_bytes + stats.dropped_failed_bytes +
                          stats.dropped_closed_bytes);
+  told.set_dropped_full_blocks(stats.dropped_full_blocks);
+  told.set_dropped_failed_blocks(stats.dropped_failed_blocks);
+  told.set_dropped_closed_blocks(stats.dropped_closed_blocks);
   told.set_queued_blocks(stats.queued_blocks);
   told.set_queued_bytes(stats.queued_bytes);
   if (!sink.network) return;

@@ -68,6 +68,11 @@ void AddSinks(const v1::AgentStatus& status, StatusLines& lines) {
     lines.Add("output", "{}: {} ({} bytes) written, {} ({} bytes) dropped, {} ({} bytes) waiting",
               sink.name(), sink.written_blocks(), sink.written_bytes(), sink.dropped_blocks(),
               sink.dropped_bytes(), sink.queued_blocks(), sink.queued_bytes());
+    if (sink.dropped_blocks() != 0) {
+      lines.Add("", "dropped: {} for want of room, {} not delivered or refused, {} after it broke",
+                sink.dropped_full_blocks(), sink.dropped_failed_blocks(),
+                sink.dropped_closed_blocks());
+    }
     if (!sink.network()) continue;
     lines.Add("", "{}: {} acknowledged, {} sent and not acknowledged, {} sent again",
               sink.connected() ? "connected" : "not connected", sink.acknowledged_blocks(),

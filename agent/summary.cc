@@ -63,17 +63,22 @@ void PrintSummary(const KernelCounters& kernel, const Evictions& evictions,
 
 void PrintOutputs(const std::vector<SinkSnapshot>& outputs) {
   for (const auto& [name, sink, network] : outputs) {
+    const std::uint64_t dropped =
+        sink.dropped_full_blocks + sink.dropped_failed_blocks + sink.dropped_closed_blocks;
+    spdlog::info("output to {}: {} messages written ({} bytes), {} dropped", name,
+                 sink.written_blocks, sink.written_bytes, dropped);
+    if (network) {
+      spdlog::info(
+          "  of those written {} were acknowledged; {} were sent again; {} connections, {} "
+          "failures to connect",
+          sink.acknowledged_blocks, sink.resent_blocks, sink.connects, sink.connect_failures);
+    }
+    if (dropped == 0) continue;
     spdlog::info(
-        "output to {}: {} messages written ({} bytes), {} dropped", name, sink.written_blocks,
-        sink.written_bytes,
-        sink.dropped_full_blocks + sink.dropped_failed_blocks + sink.dropped_closed_blocks);
-    if (!network) continue;
-    spdlog::info(
-        "  of those written {} were acknowledged; of those dropped {} for want of room, {} not "
-        "delivered or refused, of which {} were sent; {} were sent again; {} connections, {} "
-        "failures to connect",
-        sink.acknowledged_blocks, sink.dropped_full_blocks, sink.dropped_failed_blocks,
-        sink.unconfirmed_blocks, sink.resent_blocks, sink.connects, sink.connect_failures);
+        "  of those dropped {} for want of room, {} not delivered or refused, of which {} were "
+        "sent, {} after it was closed or broke",
+        sink.dropped_full_blocks, sink.dropped_failed_blocks, sink.unconfirmed_blocks,
+        sink.dropped_closed_blocks);
   }
 }
 

@@ -246,8 +246,9 @@ constexpr Row kRows[] = {
     {{"tlscope_sink_written_bytes_total", kCounter, "sink", "Bytes of the blocks written."},
      Sinks<&SinkStats::written_bytes>},
     {{"tlscope_sink_dropped_blocks_total", kCounter, "sink, cause",
-      "Blocks an output has not written: full (the reader is too slow), failed (a write failed, or "
-      "time ran out at the end), closed (the output is broken or closed)."},
+      "Blocks an output has not written: full (the reader is too slow), failed (a write failed, "
+      "the peer takes no such block, or time ran out at the end), closed (the output is broken "
+      "or closed)."},
      SinkDrops<&SinkStats::dropped_full_blocks, &SinkStats::dropped_failed_blocks,
                &SinkStats::dropped_closed_blocks>},
     {{"tlscope_sink_dropped_bytes_total", kCounter, "sink, cause", "Bytes of the blocks dropped."},

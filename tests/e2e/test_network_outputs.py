@@ -21,13 +21,20 @@ _KILLS = 10
 
 
 def counts_of(stderr, name):
-    """What the summary says of an output: written, dropped, acknowledged."""
-    said = stderr.split(f"output to {name}: ")[1]
+    """What the summary says of an output: written, dropped, acknowledged. Checks the causes."""
+    said = stderr.split(f"output to {name}: ")[1].split("output to ")[0]
     numbers = re.match(
         r"(\d+) messages written \(\d+ bytes\), (\d+) dropped\n.*?of those written (\d+) were", said
     )
     assert numbers, said
-    return tuple(map(int, numbers.groups()))
+    written, dropped, acknowledged = map(int, numbers.groups())
+    causes = re.search(
+        r"of those dropped (\d+) for want of room, (\d+) not delivered or refused, of which \d+ were "
+        r"sent, (\d+) after it was closed or broke",
+        said,
+    )
+    assert dropped == (sum(map(int, causes.groups())) if causes else 0), said
+    return written, dropped, acknowledged
 
 
 def requests_in(path):

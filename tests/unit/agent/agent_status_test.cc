@@ -38,6 +38,7 @@ StatusSnapshot Example() {
   sink.stats.written_bytes = 1500;
   sink.stats.dropped_full_blocks = 1;
   sink.stats.dropped_failed_blocks = 2;
+  sink.stats.dropped_closed_blocks = 4;
   sink.stats.dropped_closed_bytes = 30;
   snapshot.sinks = {sink};
   snapshot.clients = {1, 2};
@@ -65,7 +66,10 @@ TEST(AgentStatusTest, TellsEverythingThatTheSnapshotHolds) {
   EXPECT_EQ(status.bytes_per_second(), 1000);
   ASSERT_EQ(status.sinks_size(), 1);
   EXPECT_EQ(status.sinks(0).written_blocks(), 15U);
-  EXPECT_EQ(status.sinks(0).dropped_blocks(), 3U);
+  EXPECT_EQ(status.sinks(0).dropped_blocks(), 7U);
+  EXPECT_EQ(status.sinks(0).dropped_full_blocks(), 1U);
+  EXPECT_EQ(status.sinks(0).dropped_failed_blocks(), 2U);
+  EXPECT_EQ(status.sinks(0).dropped_closed_blocks(), 4U);
   EXPECT_EQ(status.sinks(0).dropped_bytes(), 30U);
   EXPECT_EQ(status.sinks(0).queued_bytes(), 400U);
   EXPECT_EQ(status.clients(), 1U);
@@ -140,8 +144,10 @@ TEST(StatusTextTest, IsAlignedAndComplete) {
             "               connections forgotten to make room           0            0 bytes\n"
             "               handshakes forgotten to make room            0            0 bytes\n"
             "               over --max-events-per-second                 6            0 bytes\n"
-            "output         standard output: 15 (1500 bytes) written, 3 (30 bytes) dropped, 4 "
+            "output         standard output: 15 (1500 bytes) written, 7 (30 bytes) dropped, 4 "
             "(400 bytes) waiting\n"
+            "               dropped: 1 for want of room, 2 not delivered or refused, 4 after it "
+            "broke\n"
             "clients        1, 2 subscriptions\n"
             "settings       tsize                 100\n"
             "               max-events-per-second 0\n");
