@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <set>
 #include <stop_token>
@@ -22,8 +23,9 @@ namespace {
 
 // How long the thread that hears of deliveries may take to see Close.
 constexpr int kPollMs = 50;
-// How long librdkafka may take to give back what it was told to give up.
+// How long librdkafka may take to give back what it was told to give up; and then to end.
 constexpr int kPurgeMs = 1'000;
+constexpr std::chrono::milliseconds kEndPatience{500};
 
 template <auto Free>
 struct Deleter {
@@ -307,7 +309,9 @@ void KafkaSink::Impl::Run(const std::stop_token& stop) {
 
 void KafkaSink::Impl::Drain() {
   rd_kafka_flush(kafka_.get(), static_cast<int>(options_.drain_deadline.count()));
-  rd_kafka_purge(kafka_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+  // Without waiting for its threads, of which one may wait for a name server.
+  rd_kafka_purge(kafka_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
+                                   RD_KAFKA_PURGE_F_NON_BLOCKING);
   rd_kafka_flush(kafka_.get(), kPurgeMs);
   const std::lock_guard lock(mutex_);
   // Of what librdkafka has not said anything, nobody will.
@@ -411,7 +415,23 @@ Result<std::unique_ptr<KafkaSink>> KafkaSink::Open(KafkaSinkOptions options) {
 
 KafkaSink::KafkaSink(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-KafkaSink::~KafkaSink() = default;
+KafkaSink::~KafkaSink() {
+  impl_->Close();
+  std::promise<void> promise;
+  const std::future<void> ended = promise.get_future();
+  try {
+    std::thread([impl = std::move(impl_), promise = std::move(promise)]() mutable {
+      BlockSignalsOnThisThread();
+      // librdkafka waits for its threads, of which one may wait for a name server; nothing calls
+      // back any longer.
+      impl.reset();
+      promise.set_value();
+    }).detach();
+  } catch (const std::system_error&) {
+    return;  // with no thread to spare it was destroyed on this one
+  }
+  ended.wait_for(kEndPatience);
+}
 
 bool KafkaSink::PushOf(std::uint64_t connection, std::string block) {
   return impl_->Push(connection, block);

@@ -58,6 +58,7 @@ class KafkaSink final : public Sink {
   /// Starts to connect; that nobody answers is no failure. kUsage when librdkafka refuses a
   /// property.
   static Result<std::unique_ptr<KafkaSink>> Open(KafkaSinkOptions options);
+  /// Does not wait for a name server that does not answer.
   ~KafkaSink() override;
   KafkaSink(const KafkaSink&) = delete;
   KafkaSink& operator=(const KafkaSink&) = delete;
@@ -74,7 +75,7 @@ class KafkaSink final : public Sink {
   class Impl;
   explicit KafkaSink(std::unique_ptr<Impl> impl);
 
-  const std::unique_ptr<Impl> impl_;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace tlscope

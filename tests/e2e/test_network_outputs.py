@@ -3,8 +3,10 @@
 
 import json
 import re
+import signal
 import socket
 import ssl
+import subprocess
 import threading
 
 import pytest
@@ -13,11 +15,15 @@ import conversation
 import pcapng
 from collecting import Collector
 from deadlines import DEADLINE_S, eventually
+from recordings import WRITE, Connection, end, header
 from text_format import TextReader
-from tlscope import check_refused, run
+from tlscope import DONE, binary, check_refused, run
 
 # How often the collector is killed under load.
 _KILLS = 10
+
+# Of this host, and nobody's.
+_NAME_SERVER = "127.153.0.53"
 
 
 def counts_of(stderr, name):
@@ -237,6 +243,36 @@ def test_kafka_gets_a_message_each(capture, nginx, https_client):
         agent.wait_for_line(f"connected to {url}")
         outcome = agent.stop()
     assert counts_of(outcome.stderr, url) == (30, 0, 30)
+
+
+@pytest.mark.parametrize("target", ["tcp://collector.example:4317", "kafka://broker.example/t"])
+def test_a_name_server_that_does_not_answer_does_not_keep_it_from_ending(scratch, target):
+    recording = scratch / "recording"
+    # More than the spool holds: what follows waits for room.
+    request = b"PUT / HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n" + b"b" * 2_000_000
+    recording.write_bytes(header() + Connection(4242, 7).data(WRITE, request, 1) + end())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        # Resolvers know no other port.
+        silent.bind((_NAME_SERVER, 53))
+        silent.settimeout(DEADLINE_S)
+        (scratch / "resolv.conf").write_text(
+            f"nameserver {_NAME_SERVER}\noptions timeout:30 attempts:5\n", encoding="utf-8"
+        )
+        mount = 'mount --bind "$1" /etc/resolv.conf; shift; exec "$@"'
+        with subprocess.Popen(
+            ["unshare", "--mount", "sh", "-ec", mount, "sh", scratch / "resolv.conf"]
+            + [str(binary()), "replay", str(recording), "-o", target, "--spool-mib", "1"],
+            stderr=subprocess.PIPE,
+        ) as player:
+            try:
+                silent.recv(512)
+                player.send_signal(signal.SIGINT)
+                said = player.communicate(timeout=DEADLINE_S)[1].decode()
+            finally:
+                player.kill()
+    assert player.returncode == DONE, said
+    written, _, acknowledged = counts_of(said, target)
+    assert (written, acknowledged) == (0, 0)
 
 
 def test_a_setting_that_kafka_does_not_know_is_refused(capture):
