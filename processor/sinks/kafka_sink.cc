@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/sinks/kafka_sink.h"
 
-#include <librdkafka/rdkafka.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -17,6 +15,7 @@
 #include <utility>
 
 #include "processor/sinks/block_queue.h"
+#include "processor/sinks/kafka_client.h"
 
 namespace tlscope {
 namespace {
@@ -26,37 +25,6 @@ constexpr int kPollMs = 50;
 // How long librdkafka may take to give back what it was told to give up; and then to end.
 constexpr int kPurgeMs = 1'000;
 constexpr std::chrono::milliseconds kEndPatience{500};
-
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* handle) const noexcept {
-    Free(handle);
-  }
-};
-using ConfPtr = std::unique_ptr<rd_kafka_conf_t, Deleter<rd_kafka_conf_destroy>>;
-using KafkaPtr = std::unique_ptr<rd_kafka_t, Deleter<rd_kafka_destroy>>;
-using TopicPtr = std::unique_ptr<rd_kafka_topic_t, Deleter<rd_kafka_topic_destroy>>;
-
-struct Property {
-  const char* key;
-  const char* value;
-};
-
-// What the user's properties may change.
-constexpr Property kDefaults[] = {
-    {"client.id", "tlscope"},
-    // Retries neither reorder nor duplicate.
-    {"enable.idempotence", "true"},
-    // The same as that of Kafka's Java clients.
-    {"partitioner", "murmur2_random"},
-    // Brokers may be away for as long as the queue lasts.
-    {"message.timeout.ms", "0"},
-    // The sink has its own limit, which is exact.
-    {"queue.buffering.max.messages", "10000000"},
-    {"queue.buffering.max.kbytes", "2147483647"},
-    {"log.queue", "true"},
-};
 
 using Key = std::array<char, 16>;
 
@@ -88,59 +56,6 @@ std::string_view WithoutFraming(std::string_view block, KafkaFraming framing) {
 std::size_t BlockBytes(const rd_kafka_message_t& message) {
   const auto* mark = static_cast<const char*>(message._private);
   return message.len + static_cast<std::size_t>(mark - framing_bytes.data());
-}
-
-/// Whether no message gets through, so that the next that does is news; a failure of another kind
-/// is a message's own.
-bool IsOutage(rd_kafka_resp_err_t code) {
-  return code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
-         code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
-         code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
-}
-
-std::string RemedyFor(rd_kafka_resp_err_t code) {
-  switch (code) {
-    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-      return "see that the brokers are up and speak what is spoken to them (security.protocol)";
-    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-      return "create the topic, or let the brokers do so (auto.create.topics.enable)";
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-      return "let this client write to the topic";
-    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-      return "raise message.max.bytes here, and max.message.bytes of the topic";
-    default:
-      return {};
-  }
-}
-
-Result<ConfPtr> MakeConf(const KafkaSinkOptions& options) {
-  ConfPtr conf(rd_kafka_conf_new());
-  char why[512] = "";
-  const auto set = [&](const std::string& key, const std::string& value) -> Result<void> {
-    if (rd_kafka_conf_set(conf.get(), key.c_str(), value.c_str(), why, sizeof why) ==
-        RD_KAFKA_CONF_OK)
-      return {};
-    return Fail(Errc::kUsage, 0, "set up Kafka's client: " + std::string(why),
-                "see CONFIGURATION.md of librdkafka for its properties");
-  };
-  for (const Property& property : kDefaults) {
-    if (auto result = set(property.key, property.value); !result)
-      return tl::make_unexpected(result.error());
-  }
-  if (auto result = set("bootstrap.servers", options.address.brokers); !result)
-    return tl::make_unexpected(result.error());
-  for (const std::string& property : options.properties) {
-    const std::size_t equals = property.find('=');
-    if (equals == 0 || equals == std::string::npos) {
-      return Fail(Errc::kUsage, 0,
-                  "set up Kafka's client with '" + property.substr(0, equals) + "'",
-                  "give properties as KEY=VALUE");
-    }
-    if (auto result = set(property.substr(0, equals), property.substr(equals + 1)); !result)
-      return tl::make_unexpected(result.error());
-  }
-  return conf;
 }
 
 }  // namespace
@@ -191,12 +106,12 @@ class KafkaSink::Impl {
   bool told_connected_ = false;
 
   KafkaPtr kafka_;
-  TopicPtr topic_;
+  KafkaTopicPtr topic_;
   std::jthread thread_;  // last: it is joined before anything it uses goes
 };
 
 Result<void> KafkaSink::Impl::Open() {
-  auto conf = MakeConf(options_);
+  auto conf = MakeKafkaConf(options_.address.brokers, options_.properties);
   if (!conf) return tl::make_unexpected(conf.error());
   rd_kafka_conf_set_opaque(conf->get(), this);
   rd_kafka_conf_set_dr_msg_cb(conf->get(), OnDelivery);
@@ -361,7 +276,7 @@ void KafkaSink::Impl::TakesMessages() {
     const std::lock_guard lock(mutex_);
     if (std::exchange(stats_.connections, 1) == 0) ++stats_.connects;
   }
-  const bool outage_is_over = std::erase_if(reported_, IsOutage) > 0;
+  const bool outage_is_over = std::erase_if(reported_, IsKafkaOutage) > 0;
   if (std::exchange(told_connected_, true) && !outage_is_over) return;
   last_reason_.clear();
   if (options_.on_connected) options_.on_connected();
@@ -398,13 +313,14 @@ void KafkaSink::Impl::BrokersAreAway(const std::string& reason) {
 void KafkaSink::Impl::Report(rd_kafka_resp_err_t code, const std::string& text) {
   if (!reported_.insert(code).second || !options_.on_failure) return;
   options_.on_failure(
-      {Errc::kSystem, 0, "send to " + options_.address.Url() + ": " + text, RemedyFor(code)});
+      {Errc::kSystem, 0, "send to " + options_.address.Url() + ": " + text, KafkaRemedyFor(code)});
 }
 
 void KafkaSink::Impl::OnLog(const rd_kafka_t* kafka, int level, const char* facility,
                             const char* text) noexcept {
   const auto* sink = static_cast<const Impl*>(rd_kafka_opaque(kafka));
-  if (sink->options_.on_log) sink->options_.on_log(level, std::string(facility) + ": " + text);
+  if (sink->options_.on_log)
+    sink->options_.on_log(level, std::string(facility) + ": " + text);
 }
 
 Result<std::unique_ptr<KafkaSink>> KafkaSink::Open(KafkaSinkOptions options) {
