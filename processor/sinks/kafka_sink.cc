@@ -93,7 +93,7 @@ class KafkaSink::Impl {
   const KafkaSinkOptions options_;
 
   mutable std::mutex mutex_;      // guards what follows
-  std::condition_variable room_;  // those who wait for it, with WhenFull::kWait
+  std::condition_variable room_;  // those who wait for it, with WhenFull::kWait and in Flush
   bool closed_ = false;
   SinkStats stats_;
 
@@ -171,11 +171,13 @@ bool KafkaSink::Impl::HasRoomFor(std::size_t bytes) const {
 bool KafkaSink::Impl::Produce(std::uint64_t connection, std::string_view block) {
   const std::string_view value = WithoutFraming(block, options_.framing);
   const Key key = KeyOf(connection);
+  // The library's own queue may be set to be smaller than ours.
+  const int wait = options_.when_full == WhenFull::kWait ? RD_KAFKA_MSG_F_BLOCK : 0;
   // Payload is copied, not changed: the parameter is not const because it could be taken over.
   const int result = rd_kafka_produce(
-      topic_.get(), RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, const_cast<char*>(value.data()),
-      value.size(), connection == 0 ? nullptr : key.data(), connection == 0 ? 0 : key.size(),
-      &framing_bytes[block.size() - value.size()]);
+      topic_.get(), RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY | wait,
+      const_cast<char*>(value.data()), value.size(), connection == 0 ? nullptr : key.data(),
+      connection == 0 ? 0 : key.size(), &framing_bytes[block.size() - value.size()]);
   if (result == 0) return true;
   Refused(block.size(), rd_kafka_last_error());
   return false;
@@ -187,6 +189,7 @@ void KafkaSink::Impl::Refused(std::size_t bytes, rd_kafka_resp_err_t code) {
   const std::lock_guard lock(mutex_);
   --stats_.queued_blocks;
   stats_.queued_bytes -= bytes;
+  room_.notify_all();
   ++(full ? stats_.dropped_full_blocks : stats_.dropped_failed_blocks);
   (full ? stats_.dropped_full_bytes : stats_.dropped_failed_bytes) += bytes;
 }
@@ -298,6 +301,7 @@ void KafkaSink::Impl::OnError(rd_kafka_t* kafka, int code, const char* reason,
     sink.closed_ = true;
     sink.stats_.connections = 0;
   }
+  sink.room_.notify_all();
   sink.Report(cause, why);
 }
 

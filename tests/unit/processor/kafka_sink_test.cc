@@ -145,5 +145,17 @@ TEST(KafkaSinkTest, CountsWhatIsNotDeliveredWhenItCloses) {
   ExpectBalanced(stats);
 }
 
+TEST(KafkaSinkTest, WaitsWhenTheLibraryHasLessRoomThanTheSink) {
+  const KafkaCluster cluster;
+  KafkaSinkOptions options = KafkaOptionsFor(cluster);
+  options.when_full = WhenFull::kWait;
+  options.properties.emplace_back("queue.buffering.max.messages=2");
+  auto sink = OpenKafkaSink(std::move(options));
+  PushMessages(*sink, 0, 100);
+  sink->Flush();
+  EXPECT_EQ(sink->stats().written_blocks, 100U);
+  ExpectBalanced(sink->stats());
+}
+
 }  // namespace
 }  // namespace tlscope
