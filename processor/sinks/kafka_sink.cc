@@ -255,8 +255,11 @@ void KafkaSink::Impl::Delivered(const rd_kafka_message_t& message) {
     if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
       ++stats_.written_blocks;
       stats_.written_bytes += bytes;
-      ++stats_.acknowledged_blocks;
-      stats_.acknowledged_bytes += bytes;
+      // With acks=0 nobody says anything.
+      if (rd_kafka_message_status(&message) == RD_KAFKA_MSG_STATUS_PERSISTED) {
+        ++stats_.acknowledged_blocks;
+        stats_.acknowledged_bytes += bytes;
+      }
     } else {
       ++stats_.dropped_failed_blocks;
       stats_.dropped_failed_bytes += bytes;

@@ -157,5 +157,16 @@ TEST(KafkaSinkTest, WaitsWhenTheLibraryHasLessRoomThanTheSink) {
   ExpectBalanced(sink->stats());
 }
 
+TEST(KafkaSinkTest, CountsNothingAsAcknowledgedThatNobodyAcknowledges) {
+  const KafkaCluster cluster;
+  KafkaSinkOptions options = KafkaOptionsFor(cluster);
+  options.properties.insert(options.properties.end(), {"enable.idempotence=false", "acks=0"});
+  auto sink = OpenKafkaSink(std::move(options));
+  PushMessages(*sink, 0, 10);
+  sink->Close();
+  EXPECT_EQ(sink->stats().written_blocks, 10U);
+  EXPECT_EQ(sink->stats().acknowledged_blocks, 0U);
+}
+
 }  // namespace
 }  // namespace tlscope
