@@ -142,6 +142,7 @@ Result<std::unique_ptr<Sink>> OpenKafka(const OutputSpec& spec, const OutputOpti
     if (hooks.on_connected) hooks.on_connected(name);
   };
   kafka.on_failure = hooks.on_failure;
+  kafka.on_log = [](const std::string& text) { spdlog::debug("librdkafka: {}", text); };
   return KafkaSink::Open(std::move(kafka));
 }
 

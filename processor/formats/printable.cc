@@ -65,6 +65,14 @@ void AppendFieldValue(std::string_view bytes, std::string& out) {
   }
 }
 
+std::string PrintableAscii(std::string_view bytes) {
+  std::string printable(bytes);
+  for (char& c : printable) {
+    if (c < ' ' || c > '~') c = '?';
+  }
+  return printable;
+}
+
 bool IsPrintableText(std::string_view bytes) {
   for (;;) {
     bytes.remove_prefix(PlainPrefix<true>(bytes));

@@ -13,6 +13,9 @@ void AppendEscaped(char byte, std::string& out);
 /// terminal is written \xNN: control and non-ASCII bytes, comma, backslash.
 void AppendFieldValue(std::string_view bytes, std::string& out);
 
+/// What a peer says, for a line of a log: '?' for all that is not printable ASCII.
+std::string PrintableAscii(std::string_view bytes);
+
 /// Whether all of `bytes` is UTF-8 (RFC 3629) without control characters other than tab, CR, LF.
 bool IsPrintableText(std::string_view bytes);
 

@@ -71,6 +71,8 @@ std::string KafkaRemedyFor(rd_kafka_resp_err_t code) {
       return "create the topic, or let the brokers do so (auto.create.topics.enable)";
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
       return "let this client write to the topic";
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+      return "let this client write idempotently, or set enable.idempotence=false";
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
       return "raise message.max.bytes here, and max.message.bytes of the topic";
     default:

@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "processor/formats/printable.h"
 #include "processor/sinks/block_queue.h"
 #include "processor/sinks/kafka_client.h"
 
@@ -319,15 +320,17 @@ void KafkaSink::Impl::BrokersAreAway(const std::string& reason) {
 
 void KafkaSink::Impl::Report(rd_kafka_resp_err_t code, const std::string& text) {
   if (!reported_.insert(code).second || !options_.on_failure) return;
-  options_.on_failure(
-      {Errc::kSystem, 0, "send to " + options_.address.Url() + ": " + text, KafkaRemedyFor(code)});
+  // Some of it are words of a broker.
+  options_.on_failure({Errc::kSystem, 0,
+                       "send to " + options_.address.Url() + ": " + PrintableAscii(text),
+                       KafkaRemedyFor(code)});
 }
 
-void KafkaSink::Impl::OnLog(const rd_kafka_t* kafka, int level, const char* facility,
+void KafkaSink::Impl::OnLog(const rd_kafka_t* kafka, int /*level*/, const char* facility,
                             const char* text) noexcept {
   const auto* sink = static_cast<const Impl*>(rd_kafka_opaque(kafka));
   if (sink->options_.on_log)
-    sink->options_.on_log(level, std::string(facility) + ": " + text);
+    sink->options_.on_log(PrintableAscii(std::string(facility) + ": " + text));
 }
 
 Result<std::unique_ptr<KafkaSink>> KafkaSink::Open(KafkaSinkOptions options) {

@@ -6,7 +6,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "processor/result.h"
@@ -40,8 +39,8 @@ struct KafkaSinkOptions {
   /// through (no broker answers, the topic is not there) since the start or the last on_connected,
   /// of others (a message is too large) since the start.
   std::function<void(const Error& error)> on_failure = {};
-  /// What librdkafka has to say; `level` is syslog's. On the sink's thread.
-  std::function<void(int level, std::string_view text)> on_log = {};
+  /// What librdkafka has to say. On the sink's thread.
+  std::function<void(const std::string& text)> on_log = {};
 
   /// How long Close waits for deliveries.
   std::chrono::milliseconds drain_deadline{2'000};

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "processor/formats/printable.h"
 #include "processor/sinks/spool.h"
 
 namespace tlscope {
@@ -30,15 +31,6 @@ constexpr int kSilentIntervals = 3;
 constexpr milliseconds kLastWords{500};
 
 constexpr std::size_t kMaxReasonBytes = 200;
-
-/// A peer's words for a line of a log.
-std::string Printable(std::string_view text) {
-  std::string printable(text.substr(0, kMaxReasonBytes));
-  for (char& c : printable) {
-    if (c < ' ' || c > '~') c = '?';
-  }
-  return printable;
-}
 
 }  // namespace
 
@@ -204,7 +196,7 @@ void StreamConnection::Take(const v1::CollectorMessage& message) {
       return End(Error{Errc::kSystem,
                        0,
                        "send to " + url_ + ": it refuses: " +
-                           Printable(message.refused()),
+                           PrintableAscii(message.refused().substr(0, kMaxReasonBytes)),
                        {}});
     case v1::CollectorMessage::kHeartbeat:
     case v1::CollectorMessage::BODY_NOT_SET:  // of a later version
