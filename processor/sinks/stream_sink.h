@@ -75,9 +75,10 @@ struct StreamSinkOptions {
 /// A peer that has ever said Welcome acknowledges. From then on a block leaves the spool when it is
 /// acknowledged, and what was sent and not acknowledged is sent again on the next connection. With
 /// any other peer a block is given away once it is wholly written to the connection; one that was
-/// cut off in the middle is sent again, whole. So that nothing is given away to a peer that would
-/// have acknowledged it, or that does not take this client, blocks wait at the start of a framed
-/// connection for the Welcome, and at that of one over TLS 1.3, for `welcome_patience`.
+/// cut off in the middle is sent again, whole, and so is what is under way when the peer closes, be
+/// it only its own side: nobody says what of it has come. So that nothing is given away to a peer
+/// that would have acknowledged it, or that does not take this client, blocks wait at the start of
+/// a framed connection for the Welcome, and at that of one over TLS 1.3, for `welcome_patience`.
 class StreamSink final : public Sink {
  public:
   /// Starts to connect; that nobody answers is no failure. kUsage, kNotFound or kPrivilege when the
