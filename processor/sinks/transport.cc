@@ -54,6 +54,8 @@ std::string RemedyFor(int error_number) {
     case ECONNREFUSED:
     case ENOENT:
       return "see that a collector listens there ('tlscope collect' is one)";
+    case ENOBUFS:  // Asio's for a Unix domain socket at which too many wait: Linux says EAGAIN
+      return "see that the collector there is not stopped, and accepts connections";
     case EACCES:
     case EPERM:
       return "run as a user who may write to that socket";
