@@ -40,6 +40,10 @@ class ProtoWriter {
     Tag(field, 1);
     at_ = Stream::WriteLittleEndian64ToArray(value, at_);
   }
+  void PutFixed32(int field, std::uint32_t value) {
+    Tag(field, 5);
+    at_ = Stream::WriteLittleEndian32ToArray(value, at_);
+  }
   void PutDouble(int field, double value) {
     PutFixed64(field, std::bit_cast<std::uint64_t>(value));
   }

@@ -14,6 +14,7 @@ struct RecordingInfo {
   std::string kernel;                   ///< its release
   std::int64_t started_unix_ns = 0;     ///< nanoseconds since 1970 UTC
   std::int64_t realtime_offset_ns = 0;  ///< CLOCK_REALTIME minus CLOCK_MONOTONIC
+  bool operator==(const RecordingInfo&) const = default;
 };
 
 /// What was lost before the recorder for one reason.

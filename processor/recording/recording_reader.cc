@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "processor/recording/entry_checksum.h"
 #include "processor/recording/recorded_event.h"
 #include "processor/recording/recording_limits.h"
 #include "tlscope/v1/recording.pb.h"
@@ -56,6 +57,8 @@ Result<void> RecordingReader::ReadFirst() {
   if (status == DelimitedReader::Status::kInvalid || !ParseMessage(bytes, *entry_) ||
       !entry_->has_header())
     return refuse("it begins with something else than a recording");
+  if (!WrongChecksum(bytes).empty()) return refuse("its header is damaged");
+  checked_ = entry_->has_checksum();
   auto info = ReadHeader(entry_->header());
   if (!info) return tl::make_unexpected(info.error());
   info_ = std::move(*info);
@@ -70,7 +73,7 @@ RecordingReader::Status RecordingReader::Next(Record& event) {
     if (status == DelimitedReader::Status::kMessage) {
       if (Take(bytes, event)) return Status::kEvent;
     } else if (status == DelimitedReader::Status::kInvalid) {
-      return Damaged("is corrupt at byte " + std::to_string(entry_at_) + kWhatIsRead);
+      Corrupt({});
     } else if (const Result<bool> filled = Fill(); !filled) {
       return OnFailure(filled.error());
     } else if (!*filled) {
@@ -80,32 +83,43 @@ RecordingReader::Status RecordingReader::Next(Record& event) {
   return *over_;
 }
 
+/// What is wrong with the checksum of entry_, which was read from `bytes`; empty when nothing is.
+std::string_view RecordingReader::WrongChecksum(std::string_view bytes) const {
+  if (!entry_->has_checksum()) return checked_ ? "checksum missing" : std::string_view();
+  return EndsWithItsChecksum(bytes) ? std::string_view() : "checksum wrong";
+}
+
 /// True when it was an event. What it could not be sets over_.
 bool RecordingReader::Take(std::string_view bytes, Record& event) {
-  const bool parsed = !totals_ && ParseMessage(bytes, *entry_);
-  if (parsed && IsEvent(*entry_)) {
-    Result<Record> read = ReadEvent(*entry_);
-    if (read) {
-      event = *read;
-      ++stats_.events;
-      if (const auto* data = std::get_if<SSLDataEvent>(&event))
-        stats_.data_bytes += data->data.size();
-      return true;
-    }
-    Damaged("is corrupt at byte " + std::to_string(entry_at_) + " (" + read.error().what + ")" +
-            kWhatIsRead);
-  } else if (parsed && entry_->has_lost()) {
+  if (totals_) {
+    Damaged("goes on behind its end, at byte " + std::to_string(entry_at_));
+  } else if (!ParseMessage(bytes, *entry_) || entry_->has_header()) {
+    Corrupt({});
+  } else if (const std::string_view wrong = WrongChecksum(bytes); !wrong.empty()) {
+    Corrupt(wrong);
+  } else if (IsEvent(*entry_)) {
+    return TakeEvent(event);
+  } else if (entry_->has_lost()) {
     stats_.dropped_entries += entry_->lost().entries();
     stats_.dropped_bytes += entry_->lost().bytes();
-  } else if (parsed && entry_->has_end()) {
+  } else if (entry_->has_end()) {
     totals_ = ReadEnd(entry_->end());
-  } else if (parsed && !entry_->has_header()) {
-    ++stats_.unknown_entries;
   } else {
-    Damaged(totals_ ? "goes on behind its end, at byte " + std::to_string(entry_at_)
-                    : "is corrupt at byte " + std::to_string(entry_at_) + kWhatIsRead);
+    ++stats_.unknown_entries;
   }
   return false;
+}
+
+bool RecordingReader::TakeEvent(Record& event) {
+  const Result<Record> read = ReadEvent(*entry_);
+  if (!read) {
+    Corrupt(read.error().what);
+    return false;
+  }
+  event = *read;
+  ++stats_.events;
+  if (const auto* data = std::get_if<SSLDataEvent>(&event)) stats_.data_bytes += data->data.size();
+  return true;
 }
 
 RecordingReader::Status RecordingReader::AtSourceEnd() {
@@ -130,6 +144,13 @@ RecordingReader::Status RecordingReader::OnFailure(const Error& error) {
   }
   return Damaged("cannot be read beyond byte " + std::to_string(entry_at_) + " (" +
                  error.Describe() + ")" + kWhatIsRead);
+}
+
+/// Of the entry that is read now. `why`, if there is more to say.
+void RecordingReader::Corrupt(std::string_view why) {
+  std::string what = "is corrupt at byte " + std::to_string(entry_at_);
+  if (!why.empty()) what += " (" + std::string(why) + ")";
+  Damaged(what + kWhatIsRead);
 }
 
 RecordingReader::Status RecordingReader::Damaged(std::string what) {

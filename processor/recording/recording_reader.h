@@ -39,7 +39,7 @@ class RecordingReader {
   };
 
   /// Reads the header. `source` is borrowed and outlives the reader. kInvalidRecord: it is none of
-  /// a recording, or one that this tlscope does not know.
+  /// a recording, or a damaged one, or one that this tlscope does not know.
   static Result<std::unique_ptr<RecordingReader>> Open(ByteSource& source);
   ~RecordingReader();
   RecordingReader(const RecordingReader&) = delete;
@@ -63,15 +63,19 @@ class RecordingReader {
   explicit RecordingReader(ByteSource& source);
   Result<void> ReadFirst();
   Result<bool> Fill();
+  std::string_view WrongChecksum(std::string_view bytes) const;
   bool Take(std::string_view bytes, Record& event);
+  bool TakeEvent(Record& event);
   Status AtSourceEnd();
   Status OnFailure(const Error& error);
+  void Corrupt(std::string_view why);
   Status Damaged(std::string what);
 
   ByteSource& source_;
   DelimitedReader delimited_;
   std::unique_ptr<v1::RecordingEntry> entry_;  // of which the latest event borrows
   RecordingInfo info_;
+  bool checked_ = false;  // the header has a checksum: so has every entry
   RecordingReadStats stats_;
   std::optional<RecordingTotals> totals_;
   std::string damage_;

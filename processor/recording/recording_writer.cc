@@ -8,6 +8,7 @@
 #include "processor/formats/utf8.h"
 #include "processor/ipc/delimited.h"
 #include "processor/proto_writer.h"
+#include "processor/recording/entry_checksum.h"
 #include "processor/recording/recording_limits.h"
 #include "tlscope/v1/recording.pb.h"
 
@@ -174,7 +175,7 @@ std::size_t SizeHint(const Record& record) {
   return 150 + (data != nullptr ? data->data.size() : 0);
 }
 
-/// Lays out in `buffer` an entry with one field, whose contents `put` writes.
+/// Lays out in `buffer` an entry with one field, whose contents `put` writes, and its checksum.
 template <class PutContents>
 std::string_view Wrap(std::vector<char>& buffer, int field, std::size_t size_hint,
                       PutContents put) {
@@ -183,6 +184,8 @@ std::string_view Wrap(std::vector<char>& buffer, int field, std::size_t size_hin
   const auto nested = out.Begin(field, size_hint);
   put(out);
   out.End(nested);
+  const std::string_view fields(begin, static_cast<std::size_t>(out.end() - begin));
+  out.PutFixed32(v1::RecordingEntry::kChecksumFieldNumber, EntryChecksum(fields));
   const auto bytes = static_cast<std::uint64_t>(out.end() - begin);
   char* const start = begin - VarintBytes(bytes);
   google::protobuf::io::CodedOutputStream::WriteVarint64ToArray(

@@ -4,6 +4,7 @@
 import os
 import signal
 import subprocess
+import zlib
 
 from deadlines import DEADLINE_S, Deadline, LineReader
 from text_format import TextReader
@@ -94,27 +95,31 @@ def part(field, content):
     return varint(field << 3 | 2) + varint(len(content)) + content
 
 
-def entry(field, content):
+def entry(field, content, checked=False):
     """A RecordingEntry behind its length."""
     whole = part(field, content)
+    if checked:
+        whole += varint(16 << 3 | 5) + zlib.crc32(whole).to_bytes(4, "little")
     return varint(len(whole)) + whole
 
 
-def header(realtime_offset_ns=0):
+def header(realtime_offset_ns=0, checked=False):
     """What a recording begins with."""
-    return entry(1, part(1, b"tlscope recording") + number(2, 1) + number(7, realtime_offset_ns))
+    content = part(1, b"tlscope recording") + number(2, 1) + number(7, realtime_offset_ns)
+    return entry(1, content, checked)
 
 
-def end(entries=0):
+def end(entries=0, checked=False):
     """What a recording ends with."""
-    return entry(15, number(4, entries))
+    return entry(15, number(4, entries), checked)
 
 
 class Connection:
     """An SSL object of a process, and how far it is."""
 
-    def __init__(self, pid, ssl):
+    def __init__(self, pid, ssl, checked=False):
         self._pid = pid
+        self._checked = checked
         self._place = part(1, varint(1 << 3 | 1) + ssl.to_bytes(8, "little"))
         self._offsets = [0, 0]
 
@@ -126,16 +131,16 @@ class Connection:
             origin = number(1, ktime_ns) + number(2, self._pid) + number(3, self._pid)
             fields = part(1, origin + part(4, b"made-up")) + part(2, self._place)
             fields += number(3, direction) + number(4, self._offsets[direction])
-            pieces.append(entry(2, fields + part(15, piece)))
+            pieces.append(entry(2, fields + part(15, piece), self._checked))
             self._offsets[direction] += len(piece)
         return b"".join(pieces)
 
 
-def long_recording(total_bytes, body_bytes=200_000):
+def long_recording(total_bytes, body_bytes=200_000, checked=False):
     """Yields a recording of about so many bytes piece by piece: 50 connections that fetch /0, /1 and
     so on."""
-    yield header()
-    connections = [Connection(1000 + n, 0x1000 + n) for n in range(50)]
+    yield header(checked=checked)
+    connections = [Connection(1000 + n, 0x1000 + n, checked) for n in range(50)]
     response = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % body_bytes + b"b" * body_bytes
     made, fetched, ktime_ns = 0, 0, 1_000_000_000
     while made < total_bytes:
@@ -147,4 +152,4 @@ def long_recording(total_bytes, body_bytes=200_000):
             piece += connection.data(READ, response, ktime_ns + 500_000)
             made += len(piece)
             yield piece
-    yield end()
+    yield end(checked=checked)

@@ -11,6 +11,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import zlib
 
 import pytest
 
@@ -54,6 +55,23 @@ def readable_copy(path, scratch):
     return copied
 
 
+def check_checksums(path):
+    """Every entry of a recording ends with the checksum of what comes before it."""
+    plain = subprocess.run(["zstd", "-dcf", str(path)], capture_output=True, check=True).stdout
+    at, entries = 0, 0
+    while at < len(plain):
+        size = shift = 0
+        while True:
+            octet, at = plain[at], at + 1
+            size, shift = size | (octet & 0x7F) << shift, shift + 7
+            if octet < 0x80:
+                break
+        entry, at = plain[at : at + size], at + size
+        assert entry[-6:] == b"\x85\x01" + zlib.crc32(entry[:-6]).to_bytes(4, "little")
+        entries += 1
+    assert entries > 2
+
+
 @pytest.mark.parametrize("name", ["raw.tlsc", "raw.tlsc.zst"])
 def test_a_replay_by_anybody_is_what_capture_printed(
     capture, nginx, https_client, credentials, tls_client, tls_server, scratch, unprivileged, name
@@ -83,6 +101,7 @@ def test_a_replay_by_anybody_is_what_capture_printed(
         captured = agent.stop()
         assert recorder.stop() == tlscope.DONE
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    check_checksums(path)
     zstd_magic = b"\x28\xb5\x2f\xfd"
     assert (path.read_bytes()[:4] == zstd_magic) == name.endswith(".zst")
 
@@ -177,16 +196,17 @@ def test_a_recorder_that_attaches_to_nothing_leaves_no_file(able_to_capture, scr
     assert not path.exists()
 
 
-def made_up(requests=3):
+def made_up(requests=3, checked=False):
     """A recording by hand of some requests and their responses."""
-    connection = recordings.Connection(4242, 7)
+    connection = recordings.Connection(4242, 7, checked)
     entries = []
     for at in range(requests):
         ktime_ns = (at + 1) * 1_000_000_000
         entries.append(connection.data(WRITE, b"GET /%d HTTP/1.1\r\n\r\n" % at, ktime_ns))
         response = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
         entries.append(connection.data(READ, response, ktime_ns + 5_000_000))
-    return recordings.header() + b"".join(entries) + recordings.end(len(entries))
+    last = recordings.end(len(entries), checked)
+    return recordings.header(checked=checked) + b"".join(entries) + last
 
 
 def test_what_somebody_else_wrote_is_replayed(scratch):
@@ -219,6 +239,31 @@ def test_a_damaged_recording_yields_all_up_to_the_damage(scratch):
     cut = replay(path)
     assert cut.returncode == tlscope.FAILED
     assert b"middle of a compressed frame" in cut.stderr
+
+
+def zstd_of(content):
+    """`content` in one frame of blocks as they are, so that what is damaged in it can be chosen."""
+    blocks = b""
+    for at in range(0, len(content), 10_000):
+        block = content[at : at + 10_000]
+        last = at + len(block) == len(content)
+        blocks += (len(block) << 3 | last).to_bytes(3, "little") + block
+    # RFC 8878 3.1.1: the magic number, no checksum, a window of 16 KiB.
+    return b"\x28\xb5\x2f\xfd\x00\x20" + blocks
+
+
+@pytest.mark.parametrize("compress", [bytes, zstd_of])
+def test_what_was_not_said_is_not_replayed(scratch, compress):
+    path = scratch / "damaged"
+    path.write_bytes(compress(made_up(checked=True)))
+    whole = replay(path)
+    assert whole.returncode == tlscope.DONE, whole.stderr.decode()
+    assert b"GET /1" in whole.stdout
+    path.write_bytes(path.read_bytes().replace(b"GET /1", b"GET /9"))
+    damaged = replay(path)
+    assert damaged.returncode == tlscope.FAILED
+    assert b"(checksum wrong): everything before it was read" in damaged.stderr
+    assert b"GET /0" in damaged.stdout and b"GET /9" not in damaged.stdout
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04" + b"x" * 100, b"\x28\xb5\x2f\xfdno"])

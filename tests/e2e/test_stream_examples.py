@@ -11,6 +11,8 @@ import sys
 
 import pytest
 
+import recordings
+import tlscope
 from collecting import Schema
 from deadlines import DEADLINE_S, Deadline, LineReader, eventually
 from raw_client import delimited
@@ -20,9 +22,9 @@ _README = (_REPOSITORY / "proto/README.md").read_text(encoding="utf-8")
 
 
 def _python(folder):
-    """Makes the Python example as the README says. What runs it."""
-    (program,) = re.findall(r"```python\n(.*?)```", _README, re.DOTALL)
-    (folder / "read_stream.py").write_text(program, encoding="utf-8")
+    """Makes the Python examples as the README says. What runs that of the stream."""
+    for name, program in re.findall(r"```python\n# (\w+\.py)\n(.*?)```", _README, re.DOTALL):
+        (folder / name).write_text(program, encoding="utf-8")
     (command,) = re.findall(r"`(protoc --python_out[^`]*)`", _README)
     shutil.copytree(_REPOSITORY / "proto", folder / "proto")
     subprocess.run(command, shell=True, check=True, cwd=folder, timeout=DEADLINE_S)
@@ -138,3 +140,38 @@ def test_an_example_prints_a_line_for_each_message(language, scratch):
                     f"{_BEGIN}10.0.0.7:40000 [2001:db8::7]:443 GET /caf\xe9 HTTP/1.1"
                 )
                 assert reader.line() == f"{_BEGIN}-:40000 [2001:db8::7]:443 {no_utf8}"
+
+
+def _keep_process(folder, pid, recording):
+    return subprocess.run(
+        [sys.executable, "keep_process.py", str(pid)],
+        cwd=folder,
+        env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"),
+        input=recording,
+        capture_output=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("checked", [False, True])
+def test_the_python_example_keeps_what_one_process_did(scratch, checked):
+    _python(scratch)
+    entries = [recordings.header(checked=checked)]
+    for pid in (7, 8):
+        connection = recordings.Connection(pid, 1, checked=checked)
+        entries.append(connection.data(recordings.WRITE, b"said by %d" % pid * 50, pid))
+    recording = b"".join(entries) + recordings.end(2, checked=checked)
+    kept = _keep_process(scratch, 8, recording)
+    assert kept.returncode == 0, kept.stderr.decode()
+    path = scratch / "kept"
+    path.write_bytes(kept.stdout)
+    replayed = recordings.replay(path)
+    assert replayed.returncode == tlscope.DONE, replayed.stderr.decode()
+    (message,) = recordings.messages_of(replayed.stdout)
+    assert (message.pid, message.body) == (8, b"said by 8" * 50)
+    # And it has checksums now.
+    damaged = kept.stdout.replace(b"said by 8", b"Said by 8", 1)
+    assert b"the recording is damaged" in _keep_process(scratch, 8, damaged).stderr
+    path.write_bytes(damaged)
+    assert b"checksum wrong" in recordings.replay(path).stderr

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -130,6 +131,7 @@ struct ReadBack {
   RecordingReader::Status status{};
   std::string damage;  // also why it could not be opened
   RecordingReadStats stats;
+  std::optional<RecordingInfo> info;  // none: it could not be opened
 };
 
 inline ReadBack ReadAll(ByteSource& source) {
@@ -147,6 +149,7 @@ inline ReadBack ReadAll(ByteSource& source) {
     read.events.emplace_back(writer.Encode(event));
   }
   EXPECT_EQ((*reader)->Next(event), read.status) << "the end is final";
+  read.info = (*reader)->info();
   read.damage = (*reader)->damage();
   read.stats = (*reader)->stats();
   return read;
@@ -155,6 +158,29 @@ inline ReadBack ReadAll(ByteSource& source) {
 inline ReadBack ReadAll(std::string_view bytes, std::size_t grain = 1U << 20) {
   MemorySource source(bytes, grain);
   return ReadAll(source);
+}
+
+/// Whichever bit of a recording is another: what comes out is its beginning, and damage is reported
+/// unless it is all of it.
+inline void ExpectNoFlippedBitMisleads(const std::string& good) {
+  const ReadBack whole = ReadAll(good);
+  ASSERT_EQ(whole.status, RecordingReader::Status::kEnd) << whole.damage;
+  for (std::size_t bit = 0; bit < 8 * good.size(); ++bit) {
+    SCOPED_TRACE(bit);
+    std::string bytes = good;
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << bit % 8));
+    const ReadBack read = ReadAll(bytes);
+    EXPECT_TRUE(!read.info || read.info == whole.info);
+    ASSERT_LE(read.events.size(), whole.events.size());
+    EXPECT_TRUE(std::equal(read.events.begin(), read.events.end(), whole.events.begin()));
+    if (read.status == RecordingReader::Status::kDamaged) {
+      EXPECT_NE(read.damage, "");
+      continue;
+    }
+    EXPECT_EQ(read.status, RecordingReader::Status::kEnd);
+    EXPECT_EQ(read.events.size(), whole.events.size());
+    EXPECT_EQ(read.stats.unknown_entries, whole.stats.unknown_entries);
+  }
 }
 
 }  // namespace tlscope::testing
