@@ -2,7 +2,6 @@
 #include "processor/recording/byte_source.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <zstd.h>
 
@@ -42,7 +41,8 @@ Result<std::unique_ptr<FdSource>> FdSource::Open(const std::string& path,
     return std::unique_ptr<FdSource>(
         new FdSource("standard input", STDIN_FILENO, UniqueFd(), std::move(interrupt_fds)));
   }
-  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  // O_NONBLOCK: opening a pipe that nobody writes to would wait where nothing can interrupt it.
+  UniqueFd fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
   if (!fd) {
     const int error = errno;
     return Fail(error == ENOENT ? Errc::kNotFound : Errc::kSystem, error, "open " + path);
@@ -66,10 +66,20 @@ FdSource::FdSource(std::string name, int fd, UniqueFd owned, std::vector<int> in
     size_ = static_cast<std::uint64_t>(status.st_size);
 }
 
-/// False when it was interrupted.
-bool FdSource::Await() const {
+std::vector<pollfd> FdSource::Interrupts() const {
   std::vector<pollfd> fds;
   for (const int fd : interrupt_fds_) fds.push_back({fd, POLLIN, 0});
+  return fds;
+}
+
+bool FdSource::Stopped() const {
+  std::vector<pollfd> fds = Interrupts();
+  return poll(fds.data(), fds.size(), 0) > 0;
+}
+
+/// False when it was interrupted.
+bool FdSource::Await() const {
+  std::vector<pollfd> fds = Interrupts();
   fds.push_back({fd_, POLLIN, 0});
   while (poll(fds.data(), fds.size(), -1) < 0 && errno == EINTR) {
   }
@@ -145,6 +155,8 @@ Result<std::size_t> MaybeZstdSource::Read(std::span<char> room) {
     begin_ += count;
     return count;
   }
+  // A few bytes may decompress to very many, for which nothing is read.
+  if (from_.Stopped()) return Fail(Errc::kSystem, ECANCELED, "decompress");
   ZSTD_outBuffer out{room.data(), room.size(), 0};
   // Once in a while without new input: the decoder may hold output that had no room.
   for (bool more = true; more;) {

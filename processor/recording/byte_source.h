@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <poll.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -22,6 +24,9 @@ class ByteSource {
   /// Waits for the next bytes: 1 to room.size() of them (room not empty), or 0 at the end.
   /// error_number ECANCELED: told to stop meanwhile. After a failure there are no more.
   virtual Result<std::size_t> Read(std::span<char> room) = 0;
+
+  /// Whether it was told to stop: Read would fail so.
+  virtual bool Stopped() const { return false; }
 };
 
 /// A file, a pipe or whatever else can be read.
@@ -33,6 +38,7 @@ class FdSource final : public ByteSource {
                                                 std::vector<int> interrupt_fds = {});
 
   Result<std::size_t> Read(std::span<char> room) override;
+  bool Stopped() const override;
 
   /// For people: the path, or "standard input".
   const std::string& name() const { return name_; }
@@ -44,6 +50,7 @@ class FdSource final : public ByteSource {
  private:
   FdSource(std::string name, int fd, UniqueFd owned, std::vector<int> interrupt_fds);
   bool Await() const;
+  std::vector<pollfd> Interrupts() const;
 
   const std::string name_;
   const int fd_;

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/recording/byte_source.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
 
 #include <array>
 #include <cerrno>
+#include <future>
 
 #include "processor/recording/zstd_frames.h"
 #include "tests/unit/processor/recording/recorded_events.h"
@@ -79,6 +82,29 @@ TEST(ByteSourceTest, PassesOverSkippableFrames) {
   EXPECT_EQ(*all, "text");
 }
 
+TEST(ByteSourceTest, StopsWithinWhatAFewBytesDecompressTo) {
+  class Stoppable final : public ByteSource {
+   public:
+    explicit Stoppable(std::string_view bytes) : bytes_(bytes) {}
+    Result<std::size_t> Read(std::span<char> room) override { return bytes_.Read(room); }
+    bool Stopped() const override { return stopped; }
+
+    bool stopped = false;
+
+   private:
+    MemorySource bytes_;
+  };
+  const std::string bytes = Compressed(std::string(10'000'000, '\0'));
+  Stoppable from(bytes);
+  MaybeZstdSource source(from);
+  std::string room(1000, '\0');
+  EXPECT_TRUE(source.Read(room));
+  from.stopped = true;
+  const auto got = source.Read(room);
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().error_number, ECANCELED);
+}
+
 TEST(ByteSourceTest, RefusesWindowsThatTakeMuchMemory) {
   std::string out(1000, '\0');
   ZSTD_CCtx* const context = ZSTD_createCCtx();
@@ -139,6 +165,30 @@ TEST(FdSourceTest, SaysWhyItCannotRead) {
   const auto folder = FdSource::Open("/");
   ASSERT_FALSE(folder);
   EXPECT_EQ(folder.error().error_number, EISDIR);
+}
+
+TEST(FdSourceTest, WaitsForWhoeverWritesToAPipeButNotWhileItOpensIt) {
+  std::string folder = ::testing::TempDir() + "byte_source_XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const std::string path = folder + "/pipe";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const int stop = eventfd(0, 0);
+  const auto source = FdSource::Open(path, {stop});
+  ASSERT_TRUE(source);
+  std::array<char, 4> room{};
+  auto first = std::async(std::launch::async, [&] { return (*source)->Read(room); });
+  const int writer = open(path.c_str(), O_WRONLY);
+  ASSERT_EQ(write(writer, "abc", 3), 3);
+  EXPECT_FALSE((*source)->Stopped());
+  EXPECT_EQ(first.get(), 3U);
+  eventfd_write(stop, 1);
+  EXPECT_TRUE((*source)->Stopped());
+  const auto stopped = (*source)->Read(room);
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().error_number, ECANCELED);
+  for (const int fd : {writer, stop}) close(fd);
+  unlink(path.c_str());
+  rmdir(folder.c_str());
 }
 
 TEST(FdSourceTest, StopsWaitingWhenItIsTold) {
