@@ -28,6 +28,7 @@ bool Replayer::Advance(std::uint64_t ktime_ns) {
     started_ = true;
     now_ns_ = ticked_ns_ = ktime_ns;
   }
+  const bool later = ktime_ns > now_ns_;
   // Events of two CPUs may be a little out of order.
   now_ns_ = std::max(now_ns_, ktime_ns);
   for (std::uint64_t ticks = 0; now_ns_ - ticked_ns_ >= tick_ns_; ++ticks) {
@@ -36,7 +37,11 @@ bool Replayer::Advance(std::uint64_t ktime_ns) {
     if (!Due(ticked_ns_)) return false;
     processor_.Tick(ticked_ns_);
   }
-  return Due(now_ns_);
+  if (!Due(now_ns_)) return false;
+  // A capture looks many times in a tick for streams that pause: what pauses now ended before this
+  // event, not at the next tick.
+  if (later) processor_.Tick(now_ns_);
+  return true;
 }
 
 }  // namespace tlscope

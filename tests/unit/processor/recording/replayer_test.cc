@@ -141,6 +141,38 @@ TEST(ReplayerTest, TellsRingRecordsAndEventsAlike) {
   EXPECT_EQ(from_events.processor.stats().records, from_ring.processor.stats().records);
 }
 
+TEST(ReplayerTest, APauseEndsAPieceWheneverItBegan) {
+  TracedSsl other{.ssl = 0x7f00'0000'2000, .pid = 99, .comm = "other"};
+  TracedSsl raw;
+  std::vector<Bytes> records{other.Call(TLSCOPE_WRITE, "not http", kStart).Encode()};
+  const std::uint64_t begin = kStart + 50 * kMillisecond;
+  const auto call = [&](std::string_view text, std::uint64_t ms) {
+    records.push_back(raw.Call(TLSCOPE_WRITE, text, begin + ms * kMillisecond).Encode());
+  };
+  call("before ", 0);
+  call("the pause", 60);
+  call("after it", 180);  // before the tick at 300
+  TextPipeline pipeline;
+  Replayer replayer(pipeline.processor, {});
+  for (const Record& event : Decoded(records)) EXPECT_TRUE(replayer.OnEvent(event));
+  replayer.Close();
+  const std::string& text = pipeline.sink.text;
+  EXPECT_THAT(text, ::testing::HasSubstr("before the pause\n"));
+  EXPECT_THAT(text, ::testing::HasSubstr("after it"));
+  EXPECT_THAT(text, ::testing::Not(::testing::HasSubstr("pauseafter")));
+}
+
+TEST(ReplayerTest, EventsThatComeLateEndNothing) {
+  TracedSsl first{.ssl = 0x7f00'0000'2000, .pid = 99, .comm = "first"};
+  TracedSsl second;
+  const std::string recording = testing::RecordingOf(Decoded({
+      first.Call(TLSCOPE_WRITE, "GET /one HTTP/1.1\r\n\r\n", kStart + 100 * kSecond).Encode(),
+      second.Call(TLSCOPE_WRITE, "GET /two HTTP/1.1\r\n", kStart).Encode(),
+      second.Call(TLSCOPE_WRITE, "\r\n", kStart + 10 * kMillisecond).Encode(),
+  }));
+  EXPECT_THAT(Replayed(recording), ::testing::Not(::testing::HasSubstr("ncomplete")));
+}
+
 TEST(ReplayerTest, TicksAsRecordedTimePasses) {
   TextPipeline pipeline;
   std::vector<std::uint64_t> due;
