@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "processor/connection_codec.h"
 #include "tests/unit/processor/protobuf_maps.h"
 #include "tlscope/v1/events.pb.h"
 
@@ -273,6 +274,12 @@ TEST(BusCodecTest, WritesWhatEveryEventSays) {
             "sequence: 4 time_unix_ns: 5 topic: \"events.tls.lost\" kind: EVENTS_LOST "
             "correlation { id: 6 parent_id: 7 root_id: 8 sequence: 9 stage: \"paused\" "
             "tags: \"env=test\" tags: \"zone=a\" }");
+}
+
+TEST(BusCodecTest, HostileTimesWrap) {
+  EXPECT_EQ(UnixNsOf(0, INT64_MAX), 0);
+  EXPECT_EQ(UnixNsOf(1, INT64_MAX), INT64_MIN);
+  EXPECT_EQ(UnixNsOf(UINT64_MAX, INT64_MIN), INT64_MAX);
 }
 
 TEST(BusCodecTest, NumbersKindsAsTheSchemaDoes) {
