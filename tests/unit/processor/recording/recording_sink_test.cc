@@ -196,7 +196,9 @@ TEST_F(RecordingSinkTest, SurvivesAFullDiskAndSaysWhatIsMissing) {
 TEST_F(RecordingSinkTest, GivesUpAReaderThatDoesNotReadAtTheDeadline) {
   std::array<int, 2> ends{};
   ASSERT_EQ(pipe(ends.data()), 0);
-  auto sink = RecordingSink::Open(ends[1], {}, {.drain_deadline = milliseconds{20}});
+  // As one slice, of which the pipe takes a part only.
+  auto sink = RecordingSink::Open(
+      ends[1], {}, {.linger = std::chrono::hours(1), .drain_deadline = milliseconds{20}});
   ASSERT_TRUE(sink);
   for (int i = 0; i < 20; ++i) EXPECT_TRUE((*sink)->Push(MakeData(std::string(16384, 'x'))));
   (*sink)->Close({});
