@@ -33,10 +33,10 @@ constexpr milliseconds kZstdLinger{1000};
 // Of progress where two limits count: parts of a whole.
 constexpr std::uint64_t kWhole = 1'000'000;
 
-RecordingInfo InfoNow() {
+RecordingInfo InfoNow(const CaptureOptions& options) {
   utsname kernel{};
   uname(&kernel);
-  return {TLSCOPE_VERSION, HostName(), kernel.release, UnixNs(), RealtimeOffsetNs()};
+  return {TLSCOPE_VERSION, HostName(), kernel.release, UnixNs(), RealtimeOffsetNs(), options.ports};
 }
 
 }  // namespace
@@ -69,8 +69,8 @@ Result<void> Recorder::OpenSink() {
     sink.zstd = options_.path.ends_with(".zst");
     if (sink.zstd) sink.linger = kZstdLinger;
   }
-  auto opened =
-      RecordingSink::Open(file_ ? file_.get() : STDOUT_FILENO, InfoNow(), std::move(sink));
+  auto opened = RecordingSink::Open(file_ ? file_.get() : STDOUT_FILENO, InfoNow(parts_.options),
+                                    std::move(sink));
   if (!opened) return tl::make_unexpected(opened.error());
   sink_ = std::move(*opened);
   return {};

@@ -45,8 +45,9 @@ constexpr milliseconds kStopPatience{500};
 // No recording goes on for longer between two records.
 constexpr nanoseconds kLongestWait = std::chrono::hours(24 * 365);
 
-ProcessorOptions ProcessorOptionsOf(const OutputOptions& options) {
+ProcessorOptions ProcessorOptionsOf(const OutputOptions& options, const RecordingInfo& info) {
   ProcessorOptions processor;
+  processor.ports = info.ports;
   processor.limits.body_bytes = BodyLimitOf(options);
   processor.limits.decode_content = !options.raw_body;
   // The recording hides addresses already: its own names for them stay the same at every replay.
@@ -162,7 +163,7 @@ Result<void> Replay::OpenOutputs() {
   auto outputs = Outputs::Open(output, *bus_, info.realtime_offset_ns, std::move(hooks));
   if (!outputs) return tl::make_unexpected(outputs.error());
   outputs_ = std::move(*outputs);
-  processor_ = std::make_unique<EventProcessor>(ProcessorOptionsOf(output), *bus_);
+  processor_ = std::make_unique<EventProcessor>(ProcessorOptionsOf(output, info), *bus_);
   return {};
 }
 
@@ -187,7 +188,7 @@ Result<void> Replay::Run() {
 void Replay::Work() {
   BlockSignalsOnThisThread();
   Pace pace(options_.speed, stop_);
-  Replayer replayer(*processor_, ProcessorOptionsOf(options_.output),
+  Replayer replayer(*processor_, ProcessorOptionsOf(options_.output, reader_->info()),
                     [&pace](std::uint64_t ktime_ns) { return pace.Await(ktime_ns); });
   Record event;
   while (!stopping_.load(std::memory_order_relaxed) &&
@@ -246,6 +247,9 @@ void Replay::Summarise() const {
                  read.dropped_entries, read.dropped_bytes);
   if (read.unknown_entries != 0)
     spdlog::warn("{} records are of kinds that this tlscope does not know", read.unknown_entries);
+  if (processor.filtered_events != 0)
+    spdlog::info("filtered: {} records of unknown or other ports ({} bytes)",
+                 processor.filtered_events, processor.filtered_bytes);
   if (processor.cut_bytes != 0) spdlog::info("over --tsize: {} bytes", processor.cut_bytes);
   PrintOutputs(outputs_->Snapshots());
 }

@@ -40,8 +40,10 @@ SslId ReadSsl(const v1::RecordedObject& from, const EventOrigin& origin) {
   return {origin.pid, from.id(), from.generation()};
 }
 
+bool IsNoPort(std::uint32_t number) { return number > std::numeric_limits<std::uint16_t>::max(); }
+
 std::string_view ReadEndpoint(const v1::Endpoint& from, Endpoint& to) {
-  if (from.port() > std::numeric_limits<std::uint16_t>::max()) return "port out of range";
+  if (IsNoPort(from.port())) return "port out of range";
   to.port = static_cast<std::uint16_t>(from.port());
   const std::string& address = from.address();
   if (address.size() == 4)
@@ -201,8 +203,17 @@ Result<RecordingInfo> ReadHeader(const v1::RecordingHeader& header) {
                 "it is of version " + std::to_string(header.format_version()) +
                     " and this tlscope knows version " + std::to_string(kRecordingVersion) +
                     ": use the one that recorded it, or a newer one");
-  return RecordingInfo{header.tlscope_version(), header.host(), header.kernel(),
-                       header.started_unix_ns(), header.realtime_offset_ns()};
+  const auto& ports = header.ports();
+  if (ports.size() > kMaxRecordingPorts || std::ranges::any_of(ports, IsNoPort))
+    return Fail(
+        Errc::kInvalidRecord, 0, "read it as a recording of tlscope",
+        "its header has a port out of range, or more than " + std::to_string(kMaxRecordingPorts));
+  return RecordingInfo{header.tlscope_version(),
+                       header.host(),
+                       header.kernel(),
+                       header.started_unix_ns(),
+                       header.realtime_offset_ns(),
+                       {ports.begin(), ports.end()}};
 }
 
 RecordingTotals ReadEnd(const v1::RecordingEnd& end) {

@@ -11,9 +11,10 @@ namespace tlscope {
 struct RecordingInfo {
   std::string tlscope_version;
   std::string host;
-  std::string kernel;                   ///< its release
-  std::int64_t started_unix_ns = 0;     ///< nanoseconds since 1970 UTC
-  std::int64_t realtime_offset_ns = 0;  ///< CLOCK_REALTIME minus CLOCK_MONOTONIC
+  std::string kernel;                     ///< its release
+  std::int64_t started_unix_ns = 0;       ///< nanoseconds since 1970 UTC
+  std::int64_t realtime_offset_ns = 0;    ///< CLOCK_REALTIME minus CLOCK_MONOTONIC
+  std::vector<std::uint16_t> ports = {};  ///< of wanted connections; empty: any
   bool operator==(const RecordingInfo&) const = default;
 };
 

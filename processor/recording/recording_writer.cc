@@ -197,7 +197,9 @@ std::string_view Wrap(std::vector<char>& buffer, int field, std::size_t size_hin
 
 std::string EncodeRecordingHeader(const RecordingInfo& info) {
   using Numbers = v1::RecordingHeader;
-  std::vector<char> buffer(kEndBytes);
+  std::string ports;
+  for (const std::uint16_t port : info.ports) AppendVarint(port, ports);
+  std::vector<char> buffer(kLengthRoom + kFixedBytes + ports.size());
   return std::string(
       Wrap(buffer, v1::RecordingEntry::kHeaderFieldNumber, 100, [&](ProtoWriter& out) {
         out.Bytes(Numbers::kMagicFieldNumber, kRecordingMagic);
@@ -207,6 +209,7 @@ std::string EncodeRecordingHeader(const RecordingInfo& info) {
         out.Bytes(Numbers::kKernelFieldNumber, TextOf(info.kernel));
         out.Signed(Numbers::kStartedUnixNsFieldNumber, info.started_unix_ns);
         out.Signed(Numbers::kRealtimeOffsetNsFieldNumber, info.realtime_offset_ns);
+        out.Bytes(Numbers::kPortsFieldNumber, ports);
       }));
 }
 

@@ -15,7 +15,7 @@ namespace tlscope {
 /// The entries of a recording that are no events, each behind its length and with a checksum. Pure;
 /// any thread.
 /// Texts are left out where they are no UTF-8 or longer than 256 bytes; of losses the first 64
-/// count.
+/// count. Ports: at most kMaxRecordingPorts.
 std::string EncodeRecordingHeader(const RecordingInfo& info);
 std::string EncodeRecordingLoss(std::uint64_t entries, std::uint64_t bytes);
 std::string EncodeRecordingEnd(const RecordingTotals& totals);

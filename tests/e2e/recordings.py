@@ -103,9 +103,11 @@ def entry(field, content, checked=False):
     return varint(len(whole)) + whole
 
 
-def header(realtime_offset_ns=0, checked=False):
+def header(realtime_offset_ns=0, checked=False, ports=()):
     """What a recording begins with."""
     content = part(1, b"tlscope recording") + number(2, 1) + number(7, realtime_offset_ns)
+    if ports:
+        content += part(8, b"".join(map(varint, ports)))
     return entry(1, content, checked)
 
 

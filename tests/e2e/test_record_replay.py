@@ -221,6 +221,17 @@ def test_what_somebody_else_wrote_is_replayed(scratch):
     assert replay(path).stdout == replay(path, "--speed", "100x").stdout
 
 
+def test_a_recording_of_some_ports_tells_of_no_others(scratch):
+    """Of connections whose ends the recorder did not know, either."""
+    path = scratch / "ports"
+    whole = made_up()
+    path.write_bytes(recordings.header(ports=[443]) + whole[len(recordings.header()) :])
+    replayed = replay(path)
+    assert replayed.returncode == tlscope.DONE, replayed.stderr.decode()
+    assert replayed.stdout == b""
+    assert b"filtered: 6 records of unknown or other ports" in replayed.stderr
+
+
 def test_a_damaged_recording_yields_all_up_to_the_damage(scratch):
     whole = made_up()
     path = scratch / "damaged"

@@ -283,6 +283,20 @@ TEST(RecordingTest, RefusesVersionsThatItDoesNotKnow) {
   EXPECT_THAT(ReadAll(bytes).damage, HasSubstr("it is of version 2"));
 }
 
+TEST(RecordingTest, TellsForWhichPortsItIs) {
+  RecordingInfo info;
+  info.ports = {1, 443, 65535};
+  const std::string bytes = EncodeRecordingHeader(info) + EncodeRecordingEnd({});
+  EXPECT_EQ(ReadAll(bytes).info, info);
+  v1::RecordingEntry entry;
+  entry.mutable_header()->set_magic(std::string(kRecordingMagic));
+  entry.mutable_header()->set_format_version(kRecordingVersion);
+  entry.mutable_header()->add_ports(65536);
+  std::string odd;
+  AppendDelimited(entry, odd);
+  EXPECT_THAT(ReadAll(odd).damage, HasSubstr("port out of range"));
+}
+
 TEST(RecordingTest, RefusesFieldsOutOfRange) {
   const auto refused = [](const char* field, const std::function<void(v1::RecordedData&)>& spoil) {
     v1::RecordingEntry entry = GoodData();
