@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <optional>
+
 #include "agent/capture.h"
 #include "agent/recorder.h"
 
@@ -15,9 +17,12 @@ Result<void> RunRecord(const RecordOptions& options) {
   if (options.path == "-" && isatty(STDOUT_FILENO) == 1)
     return Fail(Errc::kUsage, 0, "write a recording to a terminal",
                 "redirect standard output, or name a file");
-  return RunCapture(options.capture, [&options](const CaptureParts& parts) {
-    return Recorder::Open(options, parts);
+  std::optional<Error> failure;
+  auto ran = RunCapture(options.capture, [&](const CaptureParts& parts) {
+    return Recorder::Open(options, parts, failure);
   });
+  if (ran && failure) return tl::make_unexpected(*failure);
+  return ran;
 }
 
 }  // namespace tlscope

@@ -22,7 +22,8 @@ struct RecordOptions {
 };
 
 /// Records until the limit, SIGINT, SIGTERM or the end of its output, then prints the summary.
-/// Blocks; owns the process's signals while it runs.
+/// Blocks; owns the process's signals while it runs. Fails with kSystem where nothing more could be
+/// written, unless nobody reads it any longer.
 Result<void> RunRecord(const RecordOptions& options);
 
 }  // namespace tlscope

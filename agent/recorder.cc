@@ -42,8 +42,9 @@ RecordingInfo InfoNow(const CaptureOptions& options) {
 }  // namespace
 
 Result<std::unique_ptr<RingConsumer>> Recorder::Open(const RecordOptions& options,
-                                                     const CaptureParts& parts) {
-  std::unique_ptr<Recorder> recorder(new Recorder(options, parts));
+                                                     const CaptureParts& parts,
+                                                     std::optional<Error>& failure) {
+  std::unique_ptr<Recorder> recorder(new Recorder(options, parts, failure));
   auto reader = RingReader::Open(
       parts.probes, RingBytes(parts.options),
       [self = recorder.get()](std::span<const std::byte> record) { self->OnRecord(record); },
@@ -86,12 +87,14 @@ Result<void> Recorder::OpenTimer() {
   return {};
 }
 
-// Whoever read standard output has seen enough.
-void Recorder::OnSinkFailure(const Error& error, bool over) const {
-  const bool closed = over && error.error_number == EPIPE;
-  if (!closed)
-    Warn(parts_.bus, error.Describe() + (over ? "" : "; records are dropped until it works again"));
-  if (over) parts_.stop.Raise(StopReason::kOutputClosed);
+void Recorder::OnSinkFailure(const Error& error, bool over) {
+  if (!over)
+    return Warn(parts_.bus, error.Describe() + "; records are dropped until it works again");
+  // EPIPE: whoever read standard output has seen enough.
+  if (error.error_number != EPIPE)
+    failure_ = Error{error.code, error.error_number, error.what,
+                     "what was written before can be replayed"};
+  parts_.stop.Raise(StopReason::kOutputClosed);
 }
 
 void Recorder::Start() {

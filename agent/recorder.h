@@ -25,9 +25,11 @@ namespace tlscope {
 /// Records what comes over the ring.
 class Recorder final : public RingConsumer {
  public:
-  /// Makes the file. `options` are borrowed and outlive it.
+  /// Makes the file. All is borrowed and outlives it. `failure`: set at Close at the latest, when
+  /// nothing more can be written though somebody reads it.
   static Result<std::unique_ptr<RingConsumer>> Open(const RecordOptions& options,
-                                                    const CaptureParts& parts);
+                                                    const CaptureParts& parts,
+                                                    std::optional<Error>& failure);
 
   void Start() override;
   void OnReady() override;
@@ -42,11 +44,11 @@ class Recorder final : public RingConsumer {
  private:
   using Clock = std::chrono::steady_clock;
 
-  Recorder(const RecordOptions& options, const CaptureParts& parts)
-      : options_(options), parts_(parts) {}
+  Recorder(const RecordOptions& options, const CaptureParts& parts, std::optional<Error>& failure)
+      : options_(options), parts_(parts), failure_(failure) {}
   Result<void> OpenSink();
   Result<void> OpenTimer();
-  void OnSinkFailure(const Error& error, bool over) const;
+  void OnSinkFailure(const Error& error, bool over);
   bool limited() const { return options_.calls != 0 || options_.duration.count() != 0; }
 
   // On the ring's thread.
@@ -59,7 +61,8 @@ class Recorder final : public RingConsumer {
 
   const RecordOptions& options_;
   const CaptureParts parts_;
-  UniqueFd file_;  // none: standard output
+  std::optional<Error>& failure_;  // the sink's thread's until Close
+  UniqueFd file_;                  // none: standard output
   std::unique_ptr<RecordingSink> sink_;
   UniqueFd timer_;
   Clock::time_point ready_at_;

@@ -175,6 +175,16 @@ def test_a_recorder_whose_reader_goes_ends_with_its_summary(nginx, https_client)
     assert any(": recorded: 0 records" in line for line in recorder.stderr)
 
 
+def test_a_recorder_whose_output_is_full_fails_after_its_summary(nginx, https_client):
+    with open("/dev/full", "wb") as full:
+        with Recorder("-", "--pid", https_client.pid, stdout=full) as recorder:
+            https_client.connect(nginx.port)
+            https_client.request("GET", "/connection")
+            assert recorder.wait() == tlscope.FAILED
+    assert any(": recorded: 0 records" in line for line in recorder.stderr)
+    assert "cannot write the recording to standard output: No space left" in recorder.stderr[-1]
+
+
 def test_a_recording_that_is_there_is_replaced_only_by_force(able_to_capture, scratch):
     path = scratch / "raw.tlsc"
     path.write_bytes(b"precious")
