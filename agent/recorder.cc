@@ -16,7 +16,6 @@
 #include "agent/summary.h"
 #include "agent/warning.h"
 #include "processor/clock.h"
-#include "processor/decoder.h"
 #include "processor/recording/recording_file.h"
 
 namespace tlscope {
@@ -113,7 +112,7 @@ void Recorder::OnRecord(std::span<const std::byte> record) {
     ++stats_.data_events;
     stats_.data_bytes += data->data.size();
   }
-  if (over_ || (data != nullptr && !Admit(*data))) {
+  if (!Admit(*decoded)) {
     beyond_.Add({1, data != nullptr ? data->data.size() : 0});
     return;
   }
@@ -121,20 +120,15 @@ void Recorder::OnRecord(std::span<const std::byte> record) {
   [[maybe_unused]] const bool taken = sink_->Push(*decoded);
 }
 
-/// Counts calls; false for the first that is one too many.
-bool Recorder::Admit(const SSLDataEvent& event) {
-  std::uint64_t calls = calls_.load(std::memory_order_relaxed);
-  const bool last = options_.calls != 0 && calls == options_.calls;
-  if (event.chunk_offset == 0) {
-    if (last) return false;
-    calls_.store(++calls, std::memory_order_relaxed);
-  }
-  const bool ends = event.ends_call || event.chunk_offset + event.data.size() == event.call_bytes;
-  if (options_.calls != 0 && calls == options_.calls && ends) {
-    over_ = true;
-    parts_.stop.Raise(StopReason::kLimit);
-  }
-  return true;
+/// False for what comes after as many calls as wanted.
+bool Recorder::Admit(const Record& event) {
+  const auto* const data = std::get_if<SSLDataEvent>(&event);
+  if (data == nullptr) return !limit_.complete();
+  const bool was_over = limit_.over();
+  const bool admitted = limit_.Admit(*data);
+  calls_.store(limit_.calls(), std::memory_order_relaxed);
+  if (limit_.over() && !was_over) parts_.stop.Raise(StopReason::kLimit);
+  return admitted;
 }
 
 void Recorder::OnReady() {

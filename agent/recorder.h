@@ -11,11 +11,13 @@
 #include <thread>
 #include <vector>
 
+#include "agent/call_limit.h"
 #include "agent/capture.h"
 #include "agent/progress.h"
 #include "agent/record.h"
 #include "agent/ring_consumer.h"
 #include "agent/ring_reader.h"
+#include "processor/decoder.h"
 #include "processor/recording/recording_sink.h"
 #include "processor/result.h"
 #include "processor/unique_fd.h"
@@ -45,7 +47,7 @@ class Recorder final : public RingConsumer {
   using Clock = std::chrono::steady_clock;
 
   Recorder(const RecordOptions& options, const CaptureParts& parts, std::optional<Error>& failure)
-      : options_(options), parts_(parts), failure_(failure) {}
+      : options_(options), parts_(parts), failure_(failure), limit_(options.calls) {}
   Result<void> OpenSink();
   Result<void> OpenTimer();
   void OnSinkFailure(const Error& error, bool over);
@@ -53,7 +55,7 @@ class Recorder final : public RingConsumer {
 
   // On the ring's thread.
   void OnRecord(std::span<const std::byte> record);
-  bool Admit(const SSLDataEvent& event);
+  bool Admit(const Record& event);
 
   // On the main thread.
   void StartProgress();
@@ -72,9 +74,9 @@ class Recorder final : public RingConsumer {
 
   // The ring thread's own until Drain.
   ProcessorStats stats_;
-  bool over_ = false;     // as many calls as wanted were recorded
-  RecordedCount beyond_;  // seen after that
-  std::atomic<std::uint64_t> calls_ = 0;
+  CallLimit limit_;
+  RecordedCount beyond_;                  // seen after as many calls as wanted
+  std::atomic<std::uint64_t> calls_ = 0;  // limit_'s, for the main thread
 
   std::atomic<bool> stopping_ = false;
   std::jthread thread_;  // last: joined before anything it uses goes
