@@ -154,6 +154,13 @@ std::vector<PolledDescriptor> Recorder::Polled() {
 void Recorder::OnTimer() {
   std::uint64_t times = 0;
   [[maybe_unused]] const ssize_t got = read(timer_.get(), &times, sizeof times);
+  UpdateProgress();
+  const bool timed = options_.duration.count() != 0;
+  if (timed && Clock::now() - ready_at_ >= options_.duration) parts_.stop.Raise(StopReason::kLimit);
+}
+
+/// Of two limits, the one that is nearer counts.
+void Recorder::UpdateProgress() {
   const std::uint64_t calls = calls_.load(std::memory_order_relaxed);
   if (options_.duration.count() == 0) return progress_->Update(calls);
   const auto passed = std::chrono::duration_cast<milliseconds>(Clock::now() - ready_at_);
@@ -163,13 +170,14 @@ void Recorder::OnTimer() {
   };
   progress_->Update(std::min(kWhole, std::max(part(passed.count(), options_.duration.count()),
                                               part(calls, options_.calls))));
-  if (passed >= options_.duration) parts_.stop.Raise(StopReason::kLimit);
 }
 
 void Recorder::Drain() {
-  if (progress_) progress_->Finish();
   stopping_.store(true, std::memory_order_release);
   thread_.join();
+  if (!progress_) return;
+  UpdateProgress();
+  progress_->Finish();
 }
 
 void Recorder::Close(const KernelCounters& counters) {

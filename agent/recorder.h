@@ -60,6 +60,7 @@ class Recorder final : public RingConsumer {
   // On the main thread.
   void StartProgress();
   void OnTimer();
+  void UpdateProgress();
 
   const RecordOptions& options_;
   const CaptureParts parts_;

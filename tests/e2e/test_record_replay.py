@@ -2,6 +2,7 @@
 """What is recorded is replayed, without privileges, as it would have been captured."""
 
 import collections
+import concurrent.futures
 import dataclasses
 import os
 import pathlib
@@ -364,31 +365,56 @@ def test_memory_does_not_grow_with_the_recording(scratch):
     assert int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) < bound_kib
 
 
+def on_a_terminal(arguments, **others):
+    """Runs tlscope with standard error, and what `others` say, on a terminal. What that shows."""
+    leader, follower = pty.openpty()
+    streams = {name: follower if value == "terminal" else value for name, value in others.items()}
+    with subprocess.Popen([str(tlscope.binary()), *arguments], stderr=follower, **streams) as player:
+        os.close(follower)
+        shown = b""
+        try:
+            while piece := os.read(leader, 65536):
+                shown += piece
+        except OSError:  # the terminal's other end is gone
+            pass
+        assert player.wait(DEADLINE_S) == tlscope.DONE
+    os.close(leader)
+    return shown
+
+
 def test_progress_is_for_terminals_and_leaves_the_output_alone(scratch):
-    path = scratch / "long"
+    path, printed = scratch / "long", scratch / "printed"
     path.write_bytes(b"".join(recordings.long_recording(5_000_000)))
     plain = replay(path)
     assert b"\r" not in plain.stderr and b"Stage" not in plain.stderr
-    leader, follower = pty.openpty()
-    with subprocess.Popen(
-        [str(tlscope.binary()), "replay", str(path)], stdout=subprocess.PIPE, stderr=follower
-    ) as player:
-        os.close(follower)
-        printed = player.stdout.read()
-        assert player.wait(DEADLINE_S) == tlscope.DONE
-    shown = b""
-    try:
-        while piece := os.read(leader, 65536):
-            shown += piece
-    except OSError:  # the terminal's other end is gone
-        pass
-    os.close(leader)
-    assert printed == plain.stdout
+    with printed.open("wb") as stdout:
+        shown = on_a_terminal(["replay", str(path)], stdout=stdout)
+    assert printed.read_bytes() == plain.stdout
     assert re.search(rb"\r\x1b\[K\[Stage 1/1\] Replaying \d+% \| ETA: ", shown)
     assert re.search(rb"\r\x1b\[K\[Stage 1/1\] Replaying 100% \| took \d+s\r\n", shown)
     # Lines of the log stand by themselves.
     for line in shown.decode().split("\r\n"):
         assert "tlscope: " not in line or re.search(r"(^|\x1b\[K)tlscope: [^\x1b]*$", line), line
+
+
+def test_progress_of_a_recording_comes_to_its_end(nginx, https_client, scratch):
+    https_client.connect(nginx.port)
+    arguments = ["record", str(scratch / "raw"), "--pid", str(https_client.pid), "--count", "4"]
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        recording = pool.submit(on_a_terminal, arguments)
+        while not recording.done():
+            https_client.request("GET", "/connection")
+    shown = recording.result()
+    assert re.search(rb"\[Stage 1/1\] Recording 100% \| took \d+s\r\n", shown), shown
+
+
+def test_progress_is_not_shown_in_the_midst_of_what_is_printed(scratch):
+    path = scratch / "short"
+    path.write_bytes(made_up())
+    shown = on_a_terminal(["replay", str(path)], stdout="terminal")
+    assert b"GET /2 HTTP/1.1" in shown and b"Stage" not in shown
+    shown = on_a_terminal(["replay", str(path), "-o", str(scratch / "x.txt")], stdout="terminal")
+    assert b"Stage 1/1" in shown
 
 
 @pytest.mark.parametrize(
