@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "agent/collect_outputs.h"
+#include "agent/output_command_line.h"
 #include "agent/privileges.h"
 #include "agent/progress.h"
 #include "agent/stop_signal.h"
@@ -91,7 +92,7 @@ Result<void> Import(const CollectOptions& options, EntryStore& store, const Stop
     return poll(&stopped, 1, static_cast<int>(wait.count())) > 0;
   };
   Progress progress(
-      ProgressOnStderr(options.progress, options.quiet, nullptr),
+      ProgressOnStderr(options.progress, options.quiet || PrintsToTerminal(options), nullptr),
       {{.name = "Importing", .unit = ProgressUnit::kBytes, .total = FileBytes(file.path)}});
   file.on_progress = [&progress](std::uint64_t done, std::uint64_t) { progress.Update(done); };
   const Result<ImportEnd> end = ImportEntries(file, store);

@@ -234,4 +234,11 @@ Result<std::vector<OutputSpec>> OutputsOf(const OutputOptions& options) {
   return specs;
 }
 
+bool PrintsToTerminal(const OutputOptions& options) {
+  const auto specs = OutputsOf(options);
+  return specs && std::ranges::any_of(*specs, [](const OutputSpec& spec) {
+           return GoesToTerminal(spec).value_or(false);
+         });
+}
+
 }  // namespace tlscope

@@ -35,4 +35,7 @@ void AddRotation(CLI::App& command, const std::string& prefix, const std::string
 /// or nothing else is asked for. Fails with kUsage where options do not go together.
 Result<std::vector<OutputSpec>> OutputsOf(const OutputOptions& options);
 
+/// Whether messages are printed on a terminal, where progress would be in the midst of them.
+bool PrintsToTerminal(const OutputOptions& options);
+
 }  // namespace tlscope

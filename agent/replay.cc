@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "agent/make_format.h"
+#include "agent/output_command_line.h"
 #include "agent/outputs.h"
 #include "agent/stop_signal.h"
 #include "agent/summary.h"
@@ -202,7 +203,8 @@ void Replay::Work() {
 
 /// Shows how far it is, until it is done or something says stop.
 void Replay::Follow() {
-  Progress progress(ProgressOnStderr(options_.progress, options_.quiet, bus_.get()),
+  const bool hidden = options_.quiet || PrintsToTerminal(options_.output);
+  Progress progress(ProgressOnStderr(options_.progress, hidden, bus_.get()),
                     {{"Replaying", ProgressUnit::kBytes, file_->size().value_or(0), 1}});
   progress.Update(0);
   while (!StoppedWithin(static_cast<int>(kProgressEvery.count()), true)) {
