@@ -117,6 +117,7 @@ class Replay {
 
  private:
   Result<bool> OpenReader();
+  Result<void> CheckOutputs() const;
   Result<void> OpenOutputs();
   void Work();
   void Follow();
@@ -152,6 +153,18 @@ Result<bool> Replay::OpenReader() {
               error.remedy.empty() ? error.what : error.remedy);
 }
 
+/// An output is appended to a file that is there: the recording would not be one any longer.
+Result<void> Replay::CheckOutputs() const {
+  const auto specs = OutputsOf(options_.output);
+  if (!specs) return tl::make_unexpected(specs.error());
+  for (const OutputSpec& spec : *specs) {
+    if (spec.target == OutputTarget::kFile && file_->Is(spec.path))
+      return Fail(Errc::kUsage, 0, "replay " + file_->name() + " into itself",
+                  "name another file with -o");
+  }
+  return {};
+}
+
 Result<void> Replay::OpenOutputs() {
   const RecordingInfo& info = reader_->info();
   bus_ = std::make_unique<EventBus>(
@@ -172,6 +185,7 @@ Result<void> Replay::Run() {
   const Result<bool> opened = OpenReader();
   if (!opened) return tl::make_unexpected(opened.error());
   if (!*opened) return {};
+  if (auto checked = CheckOutputs(); !checked) return checked;
   if (auto outputs = OpenOutputs(); !outputs) return outputs;
   done_ = UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!done_) return Fail(Errc::kSystem, errno, "make an event descriptor");

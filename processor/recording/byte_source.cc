@@ -66,6 +66,13 @@ FdSource::FdSource(std::string name, int fd, UniqueFd owned, std::vector<int> in
     size_ = static_cast<std::uint64_t>(status.st_size);
 }
 
+bool FdSource::Is(const std::string& path) const {
+  struct stat ours {};
+  struct stat other {};
+  return fstat(fd_, &ours) == 0 && S_ISREG(ours.st_mode) && stat(path.c_str(), &other) == 0 &&
+         ours.st_dev == other.st_dev && ours.st_ino == other.st_ino;
+}
+
 std::vector<pollfd> FdSource::Interrupts() const {
   std::vector<pollfd> fds;
   for (const int fd : interrupt_fds_) fds.push_back({fd, POLLIN, 0});

@@ -44,6 +44,8 @@ class FdSource final : public ByteSource {
   const std::string& name() const { return name_; }
   /// Bytes that were read.
   std::uint64_t position() const { return position_; }
+  /// Whether `path` is the regular file that is read.
+  bool Is(const std::string& path) const;
   /// Of a regular file, as it was when it was opened.
   std::optional<std::uint64_t> size() const { return size_; }
 

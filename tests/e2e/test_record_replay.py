@@ -301,6 +301,15 @@ def test_what_is_no_recording_is_refused(scratch, content):
     assert b"No such file" in missing.stderr
 
 
+def test_a_recording_is_not_replayed_into_itself(scratch):
+    path = scratch / "recording.txt"
+    path.write_bytes(made_up())
+    refused = replay(path, "-o", str(path))
+    assert refused.returncode == tlscope.MISUSED
+    assert b"into itself; name another file" in refused.stderr
+    assert path.read_bytes() == made_up()
+
+
 def test_a_closed_pipe_ends_a_replay_quietly(scratch):
     path = scratch / "long"
     path.write_bytes(b"".join(recordings.long_recording(20_000_000)))
