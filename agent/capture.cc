@@ -9,6 +9,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -173,6 +174,7 @@ class Capture {
   void PublishEnd(const KernelCounters& counters);
   std::vector<SinkSnapshot> Sinks() const;
   void Watch();
+  Result<void> WatchUntilStopped();
   Result<KernelCounters> End(bool began);
   void Summarise(const KernelCounters& counters) const;
 
@@ -212,12 +214,13 @@ Result<void> Capture::Run() {
   control_thread_->Start();
   bus_.SetStage(Stage::kAttaching);
   auto attached = AttachLibraries(options_, libraries_);
+  Result<void> watched;
   if (attached) {
     bus_.SetStage(Stage::kCapturing);
     spdlog::info("ready: attached to {} {}; stop with Ctrl-C", libraries_.attached(),
                  libraries_.attached() == 1 ? "library" : "libraries");
     consumer_->OnReady();
-    Watch();
+    watched = WatchUntilStopped();
     stop_.RestoreDefault();
   } else {
     const std::string reason = attached.error().Describe();
@@ -228,7 +231,7 @@ Result<void> Capture::Run() {
   if (!attached) return attached;
   if (!counters) return tl::make_unexpected(counters.error());
   Summarise(*counters);
-  return {};
+  return watched;
 }
 
 void Capture::PublishStart() {
@@ -258,6 +261,18 @@ void Capture::Watch() {
     control_.shared().PublishAttached(libraries_.names(), libraries_.processes().All());
   };
   WatchLibraries(*watcher_, libraries_, stop_, options);
+}
+
+/// No exception is expected, but memory may be short: then the capture ends as by a signal, with
+/// what it has. Nobody would tell its threads to end otherwise, and the process would wait for
+/// them.
+Result<void> Capture::WatchUntilStopped() {
+  try {
+    Watch();
+    return {};
+  } catch (const std::exception& error) {
+    return Fail(Errc::kSystem, 0, std::string("go on capturing: ") + error.what());
+  }
 }
 
 /// From the last event in the kernel to the end of every output.
