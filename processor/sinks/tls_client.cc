@@ -14,6 +14,7 @@
 #include <boost/asio/ssl/stream.hpp>
 #include <cerrno>
 #include <cstddef>
+#include <new>
 #include <string_view>
 #include <utility>
 
@@ -166,9 +167,14 @@ Result<void> UseCertificate(ssl::context& context, const TlsOptions& options) {
   return {};
 }
 
+/// Where OpenSSL does not take whom to expect, it would accept anybody: better to end.
+void MustExpect(int taken) {
+  if (taken != 1) throw std::bad_alloc();
+}
+
 template <std::size_t Bytes>
 void ExpectAddress(SSL* ssl, const std::array<unsigned char, Bytes>& address) {
-  X509_VERIFY_PARAM_set1_ip(SSL_get0_param(ssl), address.data(), address.size());
+  MustExpect(X509_VERIFY_PARAM_set1_ip(SSL_get0_param(ssl), address.data(), address.size()));
 }
 
 }  // namespace
@@ -197,7 +203,7 @@ class TlsClient::Impl {
       // RFC 6066 3: a name, never an address.
       SSL_set_tlsext_host_name(ssl, server_name_.c_str());
       SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-      SSL_set1_host(ssl, server_name_.c_str());
+      MustExpect(SSL_set1_host(ssl, server_name_.c_str()));
     } else if (address.is_v4()) {
       ExpectAddress(ssl, address.to_v4().to_bytes());
     } else {
