@@ -15,6 +15,8 @@
 #include <thread>
 #include <utility>
 
+#include "tests/unit/processor/sink_expectations.h"
+
 namespace tlscope {
 namespace {
 
@@ -71,13 +73,6 @@ std::unique_ptr<FdSink> OpenSink(int fd, FdSinkOptions options = {}) {
   auto sink = FdSink::Open(fd, std::move(options));
   EXPECT_TRUE(sink) << sink.error().Describe();
   return std::move(*sink);
-}
-
-void ExpectBalanced(const SinkStats& stats) {
-  EXPECT_EQ(stats.pushed_blocks, stats.written_blocks + stats.dropped_full_blocks +
-                                     stats.dropped_failed_blocks + stats.dropped_closed_blocks);
-  EXPECT_EQ(stats.pushed_bytes, stats.written_bytes + stats.dropped_full_bytes +
-                                    stats.dropped_failed_bytes + stats.dropped_closed_bytes);
 }
 
 TEST(FdSinkTest, WritesBlocksInOrder) {

@@ -23,17 +23,9 @@
 #include <vector>
 
 #include "processor/sinks/file_sink.h"
+#include "tests/unit/processor/sink_expectations.h"
 
 namespace tlscope {
-
-inline void ExpectBalanced(const SinkStats& stats) {
-  EXPECT_EQ(stats.pushed_blocks, stats.written_blocks + stats.dropped_full_blocks +
-                                     stats.dropped_failed_blocks + stats.dropped_closed_blocks +
-                                     stats.queued_blocks);
-  EXPECT_EQ(stats.pushed_bytes, stats.written_bytes + stats.dropped_full_bytes +
-                                    stats.dropped_failed_bytes + stats.dropped_closed_bytes +
-                                    stats.queued_bytes);
-}
 
 inline std::vector<std::string> Lines(const std::string& text) {
   std::vector<std::string> lines;
