@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "processor/collector/parse_entry.h"
 #include "processor/ipc/socket_path.h"
 
 namespace tlscope {
@@ -67,8 +68,9 @@ void AgentSession::RefuseLength(std::uint64_t bytes) {
 }
 
 void AgentSession::Handle(std::string_view bytes) {
-  if (!ParseMessage(bytes, entry_)) {
-    return Refuse(RefusalCause::kMalformed, "what came is no tlscope.v1.LogEntry");
+  if (!ParseEntry(bytes, entry_)) {
+    return Refuse(RefusalCause::kMalformed,
+                  "what came is no tlscope.v1.LogEntry, or has more parts than any");
   }
   if (entry_.has_hello()) return HandleHello(entry_);
   if (!stream_) return Refuse(RefusalCause::kNoHello, "the first entry is no Hello");

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "processor/collector/agent_session.h"
+#include "processor/collector/parse_entry.h"
 #include "processor/ipc/delimited.h"
 #include "processor/log_entry_reader.h"
 #include "processor/unique_fd.h"
@@ -116,7 +117,7 @@ Result<ImportEnd> Importer::TakeEntries() {
 }
 
 Result<void> Importer::Take(std::string_view bytes) {
-  if (!ParseMessage(bytes, entry_)) return Damaged("what follows is no entry");
+  if (!ParseEntry(bytes, entry_)) return Damaged("what follows is no entry");
   const bool hello = entry_.has_hello();
   if (!hello && !entry_.has_event_payload() && !entry_.has_bus_event()) return {};
   // A collector names whose entry it is; whoever writes its own says so once.
