@@ -2,10 +2,8 @@
 #include "agent/collect_command_line.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <string>
-#include <system_error>
 
 #include "agent/option_checks.h"
 #include "agent/output_command_line.h"
@@ -30,10 +28,8 @@ CLI::Validator ListenUrl() {
 CLI::Validator MessageSize() {
   return CLI::Validator(
       [](std::string& value) -> std::string {
-        std::uint64_t bytes = 0;
-        const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), bytes);
-        const bool number = error == std::errc() && end == value.data() + value.size();
-        if (number && bytes >= kLeastMessageBytes && bytes <= kMostMessageBytes) return {};
+        const std::uint64_t bytes = std::stoull(value);  // Size() has seen to that
+        if (bytes >= kLeastMessageBytes && bytes <= kMostMessageBytes) return {};
         return "'" + value + "' is no size from 1 KiB to 1 GiB";
       },
       "");
