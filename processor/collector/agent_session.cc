@@ -70,7 +70,7 @@ void AgentSession::RefuseLength(std::uint64_t bytes) {
 void AgentSession::Handle(std::string_view bytes) {
   if (!ParseEntry(bytes, entry_)) {
     return Refuse(RefusalCause::kMalformed,
-                  "what came is no tlscope.v1.LogEntry, or has more parts than any");
+                  "what came is no tlscope.v1.LogEntry, or has more parts than any agent sends");
   }
   if (entry_.has_hello()) return HandleHello(entry_);
   if (!stream_) return Refuse(RefusalCause::kNoHello, "the first entry is no Hello");
