@@ -18,10 +18,8 @@ void AddSink(const SinkSnapshot& sink, v1::AgentStatus& status) {
   told.set_name(sink.name);
   told.set_written_blocks(stats.written_blocks);
   told.set_written_bytes(stats.written_bytes);
-  told.set_dropped_blocks(stats.dropped_full_blocks + stats.dropped_failed_blocks +
-                          stats.dropped_closed_blocks);
-  told.set_dropped_bytes(stats.dropped_full_bytes + stats.dropped_failed_bytes +
-                         stats.dropped_closed_bytes);
+  told.set_dropped_blocks(stats.dropped_blocks());
+  told.set_dropped_bytes(stats.dropped_bytes());
   told.set_dropped_full_blocks(stats.dropped_full_blocks);
   told.set_dropped_failed_blocks(stats.dropped_failed_blocks);
   told.set_dropped_closed_blocks(stats.dropped_closed_blocks);

@@ -35,10 +35,6 @@ const char* WhatNow(bool over, bool unread, bool alone) {
   return unread ? "nobody reads it any longer; the other outputs go on" : "the other outputs go on";
 }
 
-std::uint64_t DroppedBy(const SinkStats& stats) {
-  return stats.dropped_full_blocks + stats.dropped_failed_blocks + stats.dropped_closed_blocks;
-}
-
 using Marker = std::function<std::string(std::uint64_t blocks, std::uint64_t bytes)>;
 
 Marker MarkerOf(const std::shared_ptr<Format>& format) {
@@ -242,7 +238,7 @@ void Outputs::Close() {
 Result<void> Outputs::CheckComplete() const {
   for (const Entry& entry : entries_) {
     if (entry.spec.target == OutputTarget::kStdout && unread_) continue;
-    const std::uint64_t dropped = DroppedBy(entry.sink->stats());
+    const std::uint64_t dropped = entry.sink->stats().dropped_blocks();
     if (dropped == 0) continue;
     return Fail(Errc::kSystem, 0, "write everything to " + entry.spec.Name(),
                 std::to_string(dropped) + (dropped == 1 ? " message is" : " messages are") +

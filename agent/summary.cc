@@ -63,8 +63,7 @@ void PrintSummary(const KernelCounters& kernel, const Evictions& evictions,
 
 void PrintOutputs(const std::vector<SinkSnapshot>& outputs) {
   for (const auto& [name, sink, network] : outputs) {
-    const std::uint64_t dropped =
-        sink.dropped_full_blocks + sink.dropped_failed_blocks + sink.dropped_closed_blocks;
+    const std::uint64_t dropped = sink.dropped_blocks();
     spdlog::info("output to {}: {} messages written ({} bytes), {} dropped", name,
                  sink.written_blocks, sink.written_bytes, dropped);
     if (network) {

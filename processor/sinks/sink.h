@@ -41,6 +41,14 @@ struct SinkStats {
   /// Tries to connect that failed and connections that were lost.
   std::uint64_t connect_failures = 0;
   std::uint64_t connections = 0;  ///< now: 0 or 1
+
+  /// For whatever reason.
+  std::uint64_t dropped_blocks() const {
+    return dropped_full_blocks + dropped_failed_blocks + dropped_closed_blocks;
+  }
+  std::uint64_t dropped_bytes() const {
+    return dropped_full_bytes + dropped_failed_bytes + dropped_closed_bytes;
+  }
 };
 
 /// What becomes of a block that has no room.
