@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "agent/command_line.h"
+#include "tests/unit/await.h"
 #include "tests/unit/processor/ipc/broker_fixture.h"
 
 namespace tlscope {
@@ -120,7 +121,7 @@ class ClientCommandsTest : public testing::BrokerFixture {
   }
 
   void AwaitSubscription() {
-    while (Stats().subscriptions == 0) std::this_thread::yield();
+    AwaitFor("a subscription", [&] { return Stats().subscriptions != 0; });
   }
 };
 
@@ -199,7 +200,7 @@ TEST_F(ClientCommandsTest, EndsWithASignalOrWithoutAReader) {
   AwaitSubscription();
   interrupted.Signal(SIGINT);
   EXPECT_EQ(interrupted.Wait(), kExitOk);
-  while (Stats().subscriptions != 0) std::this_thread::yield();
+  AwaitFor("the end of the subscription", [&] { return Stats().subscriptions == 0; });
   unread.Go();
   AwaitSubscription();
   unread.CloseOutput();

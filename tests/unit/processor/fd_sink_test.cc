@@ -15,6 +15,7 @@
 #include <thread>
 #include <utility>
 
+#include "tests/unit/await.h"
 #include "tests/unit/processor/sink_expectations.h"
 
 namespace tlscope {
@@ -136,7 +137,7 @@ TEST(FdSinkTest, RefusesWhatDoesNotFitAndSaysSoInTheOutput) {
   EXPECT_FALSE(sink->Push("refused 22\n"));
   EXPECT_EQ(channel.Read(large.size()), large);
   // The room is free once the writer has seen its write succeed.
-  while (!sink->Push("taken\n")) std::this_thread::yield();
+  AwaitFor("room in the queue", [&] { return sink->Push("taken\n"); });
   EXPECT_TRUE(sink->Push("next\n"));
   sink->Close();
   const SinkStats stats = sink->stats();

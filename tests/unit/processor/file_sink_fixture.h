@@ -18,11 +18,11 @@
 #include <memory>
 #include <sstream>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "processor/sinks/file_sink.h"
+#include "tests/unit/await.h"
 #include "tests/unit/processor/sink_expectations.h"
 
 namespace tlscope {
@@ -73,11 +73,11 @@ class FileSinkTest : public testing::Test {
   /// Pushes, and waits until the sink has nothing more to write.
   static void PushAndAwait(FileSink& sink, const std::string& block) {
     EXPECT_TRUE(sink.Push(block));
-    while (sink.stats().queued_blocks > 0) std::this_thread::yield();
+    AwaitFor("an empty queue", [&] { return sink.stats().queued_blocks == 0; });
   }
 
   void AwaitNoName(const std::string& name) const {
-    while (access(Path(name).c_str(), F_OK) == 0) std::this_thread::yield();
+    AwaitFor("the removal of " + name, [&] { return access(Path(name).c_str(), F_OK) != 0; });
   }
 
   std::vector<std::string> Names() const {

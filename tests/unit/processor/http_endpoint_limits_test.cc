@@ -9,10 +9,10 @@
 #include <iterator>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "processor/metrics/http_endpoint.h"
+#include "tests/unit/await.h"
 #include "tests/unit/processor/http_peers.h"
 
 namespace tlscope {
@@ -89,7 +89,7 @@ TEST(HttpEndpointLimitsTest, ForgetsClientsThatLeaveInTheMiddle) {
     client.Send(kGet.substr(0, cut));
   }
   ExpectServed(served);
-  served.Await(&HttpEndpointStats::connections, 0);
+  AwaitFor("the end of all connections", [&] { return served.stats().connections == 0; });
   EXPECT_EQ(served.stats().malformed, 0U);
 }
 
@@ -113,17 +113,17 @@ TEST(HttpEndpointLimitsTest, EndsEveryKindOfStalledConnectionAtItsDeadline) {
                 {.deadline = milliseconds{50}});
   Client silent(served.port());
   EXPECT_EQ(silent.ReadToEnd(), "");
-  served.Await(&HttpEndpointStats::timed_out, 1);
+  AwaitFor("a connection that is too slow", [&] { return served.stats().timed_out == 1; });
 
   Client halfway(served.port());
   halfway.Send(kGet.substr(0, 20));
   EXPECT_EQ(halfway.ReadToEnd(), "");
-  served.Await(&HttpEndpointStats::timed_out, 2);
+  AwaitFor("a second one that is too slow", [&] { return served.stats().timed_out == 2; });
 
   const Client unread(served.port(), 4096);
   unread.Send(kGet);
-  served.Await(&HttpEndpointStats::timed_out, 3);
-  served.Await(&HttpEndpointStats::connections, 0);
+  AwaitFor("a third one that is too slow", [&] { return served.stats().timed_out == 3; });
+  AwaitFor("the end of all connections", [&] { return served.stats().connections == 0; });
 }
 
 TEST(HttpEndpointLimitsTest, EndsAnIdleConnectionWithoutCountingItAsTooSlow) {
@@ -141,11 +141,11 @@ TEST(HttpEndpointLimitsTest, EndsAnIdleConnectionWithoutCountingItAsTooSlow) {
 TEST(HttpEndpointLimitsTest, GivesThePlaceOfTheLongestWaitingToANewConnection) {
   Served served(kHandlers, {.connections = 3, .deadline = kPatience});
   Client first(served.port());
-  served.Await(&HttpEndpointStats::connections, 1);
+  AwaitFor("a connection", [&] { return served.stats().connections == 1; });
   Client second(served.port());
-  served.Await(&HttpEndpointStats::connections, 2);
+  AwaitFor("two connections", [&] { return served.stats().connections == 2; });
   Client third(served.port());
-  served.Await(&HttpEndpointStats::connections, 3);
+  AwaitFor("three connections", [&] { return served.stats().connections == 3; });
   EXPECT_EQ(first.Ask(kGet).body, "metric 1\n");
   // Now the second has waited longest.
   Client fourth(served.port());
@@ -175,7 +175,7 @@ TEST(HttpEndpointLimitsTest, AcceptsAgainOnceDescriptorsAreToBeHad) {
 #endif
   Served served;
   Client client(served.port());
-  served.Await(&HttpEndpointStats::connections, 1);
+  AwaitFor("a connection", [&] { return served.stats().connections == 1; });
   const int next = fcntl(0, F_DUPFD_CLOEXEC, 0);
   ASSERT_GE(next, 0);
   rlimit before{};
@@ -185,7 +185,7 @@ TEST(HttpEndpointLimitsTest, AcceptsAgainOnceDescriptorsAreToBeHad) {
   const rlimit tight{static_cast<rlim_t>(next) + 1, before.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &tight), 0);
   Client waiting(served.port());
-  while (served.stats().accept_failures == 0) std::this_thread::yield();
+  AwaitFor("a refused connection", [&] { return served.stats().accept_failures != 0; });
   EXPECT_EQ(client.Ask(kGet).body, "metric 1\n");
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
   EXPECT_EQ(waiting.Ask(kGet).body, "metric 1\n");

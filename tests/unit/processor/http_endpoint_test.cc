@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "tests/unit/await.h"
 #include "tests/unit/processor/http_peers.h"
 
 namespace tlscope {
@@ -132,7 +133,7 @@ TEST(HttpEndpointTest, EndsItsConnectionsWhenItGoes) {
   Client idle(served.port());
   Client unread(served.port(), 4096);
   unread.Send(kGet);
-  served.Await(&HttpEndpointStats::connections, 2);
+  AwaitFor("two connections", [&] { return served.stats().connections == 2; });
   served.Close();
   EXPECT_EQ(idle.ReadToEnd(), "");
   EXPECT_LT(unread.ReadToEnd().size(), std::size_t{32U << 20});

@@ -58,11 +58,6 @@ class Served {
     return stats.get_future().get();
   }
 
-  /// Waits until a number of the stats is `value`.
-  void Await(std::uint64_t HttpEndpointStats::*field, std::uint64_t value) {
-    while (stats().*field != value) std::this_thread::yield();
-  }
-
  private:
   boost::asio::io_context context_;
   std::unique_ptr<HttpEndpoint> endpoint_;

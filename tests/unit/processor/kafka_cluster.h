@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "processor/sinks/kafka_sink.h"
+#include "tests/unit/await.h"
 
 namespace tlscope {
 
@@ -80,9 +81,10 @@ class KafkaCluster {
 
     std::vector<KafkaReceived> received;
     std::set<std::int32_t> ended;
-    while (received.size() < count || ended.size() < kPartitions) {
+    AwaitFor(std::to_string(count) + " messages and the end of each partition", [&] {
+      if (received.size() >= count && ended.size() == kPartitions) return true;
       rd_kafka_message_t* message = rd_kafka_consumer_poll(consumer, 1000);
-      if (message == nullptr) continue;
+      if (message == nullptr) return false;
       if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         ended.insert(message->partition);
       } else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -92,7 +94,8 @@ class KafkaCluster {
                             message->partition});
       }
       rd_kafka_message_destroy(message);
-    }
+      return false;
+    });
     rd_kafka_consumer_close(consumer);
     rd_kafka_destroy(consumer);
     return received;

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "tests/unit/await.h"
 #include "tests/unit/processor/kafka_cluster.h"
 #include "tests/unit/processor/sink_expectations.h"
 #include "tests/unit/processor/stream_peer.h"
@@ -41,7 +42,7 @@ TEST(KafkaSinkFailuresTest, SaysThatTheTopicIsNotThere) {
   told.Install(options);
   auto sink = OpenKafkaSink(std::move(options));
   static_cast<void>(sink->PushOf(1, "lost"));
-  Await([&] { return !told.failures().empty(); });
+  AwaitFor("a failure", [&] { return !told.failures().empty(); });
   EXPECT_NE(told.failures().front().find("create the topic"), std::string::npos)
       << told.failures().front();
   EXPECT_EQ(sink->stats().dropped_failed_blocks, 1U);
@@ -58,7 +59,7 @@ TEST(KafkaSinkFailuresTest, SaysOnceThatAMessageIsTooLarge) {
   auto sink = OpenKafkaSink(std::move(options));
   for (int i = 0; i < 2; ++i) {
     EXPECT_FALSE(sink->PushOf(1, std::string(2000, 'x')));
-    Await([&] { return !told.failures().empty(); });
+    AwaitFor("a failure", [&] { return !told.failures().empty(); });
     EXPECT_TRUE(sink->PushOf(1, "fits"));
   }
   sink->Close();
@@ -79,8 +80,8 @@ TEST(KafkaSinkFailuresTest, SaysWhatAClientMayNotDoAndRefusesTheRest) {
   options.queue_bytes = 1;
   told.Install(options);
   auto sink = OpenKafkaSink(std::move(options));
-  Await([&] { return !sink->PushOf(1, "message"); });
-  Await([&] { return !told.failures().empty(); });
+  AwaitFor("a refused message", [&] { return !sink->PushOf(1, "message"); });
+  AwaitFor("a failure", [&] { return !told.failures().empty(); });
   EXPECT_NE(told.failures().front().find("enable.idempotence=false"), std::string::npos)
       << told.failures().front();
   sink->Close();
@@ -108,7 +109,7 @@ TEST(KafkaSinkFailuresTest, LetsNoBrokerWriteToTheTerminal) {
   AnswerKafka(peer,
               Bytes("\x00\x00\x00\x00\x00\x02\x00\x11\x00\x00\x00\x00\x00\x12\x00\x00\x00\x00"));
   AnswerKafka(peer, Bytes("\x00\x21\x00\x00\x00\x01\x00\x04\x1b[2J"));
-  Await([&] { return !told.failures().empty(); });
+  AwaitFor("a failure", [&] { return !told.failures().empty(); });
   EXPECT_NE(told.failures().front().find("?[2J"), std::string::npos) << told.failures().front();
 }
 
@@ -119,7 +120,7 @@ TEST(KafkaSinkFailuresTest, PassesOnWhatTheLibrarySays) {
   options.properties.emplace_back("debug=broker");
   options.on_log = [&](const std::string& text) { said = said || !text.empty(); };
   auto sink = OpenKafkaSink(std::move(options));
-  Await([&] { return said.load(); });
+  AwaitFor("a line of the log", [&] { return said.load(); });
   sink->Close();
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/unit/await.h"
 #include "tests/unit/processor/kafka_cluster.h"
 #include "tests/unit/processor/sink_expectations.h"
 
@@ -113,14 +114,14 @@ TEST(KafkaSinkTest, HoldsWhatFitsWhileAllBrokersAreAwayAndCountsTheRest) {
   EXPECT_EQ(sink->stats().dropped_full_blocks, 50U);
   EXPECT_EQ(sink->stats().dropped_full_bytes, 500U);
   EXPECT_EQ(sink->stats().queued_blocks, 100U);
-  Await([&] { return !told.failures().empty(); });
+  AwaitFor("a failure", [&] { return !told.failures().empty(); });
   EXPECT_NE(told.failures().front().find(kKafkaTopic), std::string::npos)
       << told.failures().front();
   EXPECT_EQ(told.connected, 0);
 
   cluster.SetAllDown(false);
-  Await([&] { return sink->stats().written_blocks == 100U; });
-  Await([&] { return told.connected == 1; });
+  AwaitFor("all deliveries", [&] { return sink->stats().written_blocks == 100U; });
+  AwaitFor("a connection", [&] { return told.connected == 1; });
   EXPECT_EQ(sink->stats().connections, 1U);
   sink->Close();
   EXPECT_EQ(told.failures().size(), 1U);

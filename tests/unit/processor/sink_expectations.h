@@ -3,17 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include <thread>
-
 #include "processor/sinks/sink.h"
 
 namespace tlscope {
-
-/// Waits for what another thread does.
-template <class Condition>
-void Await(const Condition& condition) {
-  while (!condition()) std::this_thread::yield();
-}
 
 inline void ExpectBalanced(const SinkStats& stats) {
   EXPECT_EQ(stats.pushed_blocks, stats.written_blocks + stats.dropped_full_blocks +

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "processor/sinks/stream_sink.h"
+#include "tests/unit/await.h"
 #include "tests/unit/processor/stream_peer.h"
 #include "tests/unit/processor/stream_sink_fixture.h"
 
@@ -78,12 +79,10 @@ std::vector<std::uint64_t> PushAll(StreamSink& sink, const Collector& collector,
     if (sink.Push(EventBlock(sequence, "payload of " + std::to_string(sequence))))
       taken.push_back(sequence);
   };
-  while (collector.restarts() < kRestarts) {
-    if (sink.stats().queued_blocks < backlog)
-      push();
-    else
-      std::this_thread::yield();
-  }
+  AwaitFor("the collector's last restart", [&] {
+    if (sink.stats().queued_blocks < backlog) push();
+    return collector.restarts() >= kRestarts;
+  });
   for (int i = 0; i < 100; ++i) push();
   return taken;
 }

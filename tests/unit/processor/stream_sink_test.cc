@@ -8,6 +8,7 @@
 #include <future>
 #include <limits>
 
+#include "tests/unit/await.h"
 #include "tests/unit/processor/stream_peer.h"
 #include "tests/unit/processor/stream_sink_fixture.h"
 
@@ -24,11 +25,11 @@ TEST(StreamSinkTest, CountsABlockAsWrittenOnceItIsAcknowledged) {
   EXPECT_TRUE(peer.Welcome(0));
   for (std::uint64_t i = 1; i <= 3; ++i) EXPECT_TRUE(sink->Push(EventBlock(i, "payload")));
   for (std::uint64_t i = 1; i <= 3; ++i) EXPECT_EQ(peer.ReadEntry()->sequence(), i);
-  Await([&] { return sink->stats().unacknowledged_blocks == 3; });
+  AwaitFor("three sent blocks", [&] { return sink->stats().unacknowledged_blocks == 3; });
   EXPECT_EQ(sink->stats().written_blocks, 0U);
   EXPECT_EQ(sink->stats().connections, 1U);
   EXPECT_TRUE(peer.Acknowledge(2));
-  Await([&] { return sink->stats().acknowledged_blocks == 2; });
+  AwaitFor("two acknowledged blocks", [&] { return sink->stats().acknowledged_blocks == 2; });
   EXPECT_EQ(sink->stats().unacknowledged_blocks, 1U);
   EXPECT_TRUE(peer.Acknowledge(3));
   auto closed = std::async(std::launch::async, [&] { sink->Close(); });
@@ -53,7 +54,7 @@ TEST(StreamSinkTest, SendsAgainWhatWasNotAcknowledgedButNotWhatIsStored) {
     for (std::uint64_t i = 1; i <= 4; ++i) EXPECT_TRUE(sink->Push(EventBlock(i, "payload")));
     for (std::uint64_t i = 1; i <= 4; ++i) EXPECT_EQ(peer.ReadEntry()->sequence(), i);
     EXPECT_TRUE(peer.Acknowledge(1));
-    Await([&] { return sink->stats().acknowledged_blocks == 1; });
+    AwaitFor("an acknowledged block", [&] { return sink->stats().acknowledged_blocks == 1; });
     peer.Reset();
   }
   StreamPeer peer = listener.Accept();
@@ -61,7 +62,7 @@ TEST(StreamSinkTest, SendsAgainWhatWasNotAcknowledgedButNotWhatIsStored) {
   EXPECT_TRUE(peer.Welcome(3));
   EXPECT_EQ(peer.ReadEntry()->sequence(), 4U);
   EXPECT_TRUE(peer.Acknowledge(4));
-  Await([&] { return sink->stats().acknowledged_blocks == 4; });
+  AwaitFor("four acknowledged blocks", [&] { return sink->stats().acknowledged_blocks == 4; });
   EXPECT_EQ(sink->stats().resent_blocks, 1U);
   EXPECT_EQ(sink->stats().connects, 2U);
   ExpectBalanced(sink->stats());
@@ -77,7 +78,7 @@ TEST(StreamSinkTest, TakesAPeerThatSaysNothingForOneThatHasWhatWasWritten) {
     StreamPeer peer = listener.Accept();
     EXPECT_EQ(peer.ReadHello(), 1U);
     EXPECT_EQ(peer.ReadEntry()->event_payload().payload(), "one");
-    Await([&] { return sink->stats().written_blocks == 1; });
+    AwaitFor("a written block", [&] { return sink->stats().written_blocks == 1; });
     peer.Reset();
   }
   StreamPeer peer = listener.Accept();
@@ -174,7 +175,7 @@ TEST(StreamSinkTest, ClosesTheConnectionWithAPeerThatMakesNoSense) {
       EXPECT_TRUE(peer.Write(answer));
       EXPECT_FALSE(peer.ReadEntry());
     }
-    Await([&] { return told.failures() == 1; });
+    AwaitFor("a failure", [&] { return told.failures() == 1; });
     EXPECT_NE(told.failure(0).find("understand " + listener.address().Url()), std::string::npos)
         << told.failure(0);
     // It is given another chance.
@@ -193,7 +194,7 @@ TEST(StreamSinkTest, SaysWhyACollectorRefusesInCharactersThatHarmNobody) {
   v1::CollectorMessage message;
   message.set_refused("no room\x1b[2J\n" + std::string(1000, 'x'));
   EXPECT_TRUE(peer.Say(message));
-  Await([&] { return told.failures() == 1; });
+  AwaitFor("a failure", [&] { return told.failures() == 1; });
   EXPECT_NE(told.failure(0).find("no room?[2J?xxx"), std::string::npos) << told.failure(0);
   EXPECT_LT(told.failure(0).size(), 400U);
 }
@@ -212,7 +213,7 @@ TEST(StreamSinkTest, RefusesExactlyWhatDoesNotFitWhileNothingIsAcknowledged) {
   EXPECT_EQ(sink->stats().dropped_full_blocks, 3U);
   EXPECT_EQ(sink->stats().dropped_full_bytes, 3 * block_bytes);
   EXPECT_TRUE(peer.Acknowledge(5));
-  Await([&] { return sink->stats().acknowledged_blocks == 5; });
+  AwaitFor("five acknowledged blocks", [&] { return sink->stats().acknowledged_blocks == 5; });
   EXPECT_TRUE(sink->Push(EventBlock(9, "payload")));
   EXPECT_EQ(peer.ReadEntry()->sequence(), 9U);
   ExpectBalanced(sink->stats());
@@ -229,7 +230,7 @@ TEST(StreamSinkTest, CountsEverythingWhenNobodyEverAnswers) {
   told.Install(options);
   auto sink = OpenSink(std::move(options));
   for (std::uint64_t i = 1; i <= 3; ++i) EXPECT_TRUE(sink->Push(EventBlock(i, "payload")));
-  Await([&] { return sink->stats().connect_failures >= 3; });
+  AwaitFor("three failures to connect", [&] { return sink->stats().connect_failures >= 3; });
   EXPECT_EQ(sink->stats().queued_blocks, 3U);
   sink->Close();
   sink->Close();
@@ -258,7 +259,7 @@ TEST(StreamSinkTest, CountsWhatWasSentButNotAcknowledgedWhenItCloses) {
   for (std::uint64_t i = 1; i <= 3; ++i) EXPECT_TRUE(sink->Push(EventBlock(i, "payload")));
   for (std::uint64_t i = 1; i <= 3; ++i) EXPECT_EQ(peer.ReadEntry()->sequence(), i);
   EXPECT_TRUE(peer.Acknowledge(1));
-  Await([&] { return sink->stats().acknowledged_blocks == 1; });
+  AwaitFor("an acknowledged block", [&] { return sink->stats().acknowledged_blocks == 1; });
   sink->Close();
   EXPECT_EQ(sink->stats().dropped_failed_blocks, 2U);
   EXPECT_EQ(sink->stats().unconfirmed_blocks, 2U);
@@ -285,7 +286,7 @@ TEST(StreamSinkTest, LeavesACollectorThatIsSilentForTooLong) {
       EXPECT_EQ(entry->heartbeat_payload().interval_ms(), 10U);
     }
   }
-  Await([&] { return told.failures() >= 1; });
+  AwaitFor("a failure", [&] { return told.failures() >= 1; });
   EXPECT_NE(told.failure(0).find("hear from"), std::string::npos) << told.failure(0);
   EXPECT_EQ(listener.Accept().ReadHello(), 1U);
 }
@@ -329,7 +330,7 @@ TEST(StreamSinkTest, DoesNotSendWhatTheCollectorSaysIsTooLarge) {
   EXPECT_TRUE(sink->Push(EventBlock(3, "small")));
   EXPECT_EQ(peer.ReadEntry()->sequence(), 3U);
   EXPECT_TRUE(peer.Acknowledge(3));
-  Await([&] { return sink->stats().acknowledged_blocks == 2; });
+  AwaitFor("two acknowledged blocks", [&] { return sink->stats().acknowledged_blocks == 2; });
   EXPECT_EQ(sink->stats().dropped_failed_blocks, 1U);
   ExpectBalanced(sink->stats());
 }
@@ -360,7 +361,8 @@ TEST(StreamSinkTest, EndsTheConnectionWhenItHasGivenUpTheLastBlock) {
   EXPECT_TRUE(sink->Push(large));
   auto closed = std::async(std::launch::async, [&] { sink->Close(); });
   // It is about to end when it hears how much the collector takes.
-  Await([&] { return !sink->Push(large) && sink->stats().dropped_closed_blocks > 0; });
+  AwaitFor("the refusal of a block",
+           [&] { return !sink->Push(large) && sink->stats().dropped_closed_blocks > 0; });
   v1::CollectorMessage message;
   message.mutable_welcome()->set_max_entry_bytes(50'000);
   EXPECT_TRUE(peer.Say(message));
@@ -393,9 +395,9 @@ TEST(StreamSinkTest, TellsOfTheFirstFailureAndOfTheRecovery) {
   EXPECT_TRUE(sink->Push(EventBlock(1, "payload")));
   EXPECT_EQ(peer.ReadEntry()->sequence(), 1U);
   EXPECT_TRUE(peer.Acknowledge(1));
-  Await([&] { return told.connected == 2; });
+  AwaitFor("a second connection that holds", [&] { return told.connected == 2; });
   peer.Reset();
-  Await([&] { return told.failures() == 2; });
+  AwaitFor("a second failure", [&] { return told.failures() == 2; });
   EXPECT_EQ(sink->stats().connect_failures, 6U);
 }
 
@@ -418,7 +420,7 @@ TEST(StreamSinkTest, SaysThatANameIsUnknown) {
   options.drain_deadline = milliseconds{1};
   told.Install(options);
   auto sink = OpenSink(std::move(options));
-  Await([&] { return told.failures() == 1; });
+  AwaitFor("a failure", [&] { return told.failures() == 1; });
   EXPECT_NE(told.failure(0).find("look up the host 'no-such-host.invalid'"), std::string::npos)
       << told.failure(0);
 }

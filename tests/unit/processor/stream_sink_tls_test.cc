@@ -8,6 +8,7 @@
 #include <future>
 
 #include "processor/sinks/stream_sink.h"
+#include "tests/unit/await.h"
 #include "tests/unit/processor/stream_peer.h"
 #include "tests/unit/processor/stream_sink_fixture.h"
 #include "tests/unit/processor/test_certificates.h"
@@ -59,10 +60,12 @@ std::string WhyItFails(TlsServer& server, StreamSinkOptions options, const Told&
   options.welcome_patience = std::chrono::hours{1};
   auto sink = OpenSink(std::move(options));
   EXPECT_TRUE(sink->Push("kept"));
-  while (told.failures() == 0) {
+  AwaitFor("a failure", [&] {
+    if (told.failures() > 0) return true;
     StreamPeer peer = server.Accept();
     EXPECT_TRUE(!peer.shaken() || peer.AtEnd());
-  }
+    return false;
+  });
   EXPECT_EQ(sink->stats().written_blocks, 0U);
   return told.failure(0);
 }
@@ -178,7 +181,7 @@ TEST(StreamSinkTlsTest, SaysThatAPeerSpeaksNoTls) {
   auto sink = OpenSink(std::move(options));
   StreamPeer peer = listener.Accept();
   EXPECT_TRUE(peer.Write("HTTP/1.1 400 Bad Request\r\n\r\n"));
-  Await([&] { return told.failures() == 1; });
+  AwaitFor("a failure", [&] { return told.failures() == 1; });
   EXPECT_NE(told.failure(0).find("tcp://"), std::string::npos) << told.failure(0);
 }
 

@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/unit/await.h"
 #include "tests/unit/leave_out.h"
 #include "tests/unit/processor/ipc/broker_fixture.h"
 
@@ -202,7 +203,7 @@ TEST_F(BrokerTest, TakesSoManyClientsAndKeepsPlaces) {
   EXPECT_THAT(refused.error().Describe(), ::testing::HasSubstr("as many clients as it takes"));
   EXPECT_EQ(Stats().refused_clients, 1U);
   clients.pop_back();
-  while (Stats().clients == 3) std::this_thread::yield();
+  AwaitFor("a place for a client", [&] { return Stats().clients < 3; });
   EXPECT_TRUE(IpcClient::Connect({.instance = instance(), .deadline = kPatience}));
 }
 
@@ -237,7 +238,7 @@ TEST_F(BrokerTest, ForgetsClientsThatAreGone) {
     IpcClient client = Connect();
     Subscribe(client, "#");
   }
-  while (Stats().clients != 0) std::this_thread::yield();
+  AwaitFor("the end of all clients", [&] { return Stats().clients == 0; });
   EXPECT_EQ(Stats().subscriptions, 0U);
 }
 

@@ -15,6 +15,7 @@
 #include <iterator>
 
 #include "processor/recording/recording_file.h"
+#include "tests/unit/await.h"
 #include "tests/unit/processor/recording/recorded_events.h"
 
 namespace tlscope {
@@ -127,7 +128,11 @@ TEST_F(RecordingSinkTest, SaysInTheRecordingWhatHadNoRoom) {
       all.append(room, 0, static_cast<std::size_t>(got));
     return all;
   });
-  while (!(*sink)->Push(MakeData("after"))) ++refused, std::this_thread::yield();
+  AwaitFor("room in the queue", [&] {
+    const bool taken = (*sink)->Push(MakeData("after"));
+    refused += taken ? 0 : 1;
+    return taken;
+  });
   (*sink)->Close({.seen_calls = 1, .seen_bytes = 2, .losses = {}});
   const RecordingStats stats = (*sink)->stats();
   close(ends[1]);
@@ -179,7 +184,7 @@ TEST_F(RecordingSinkTest, SurvivesAFullDiskAndSaysWhatIsMissing) {
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &little), 0);
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(sink->Push(MakeData(data)));
   EXPECT_FALSE(failure.get_future().get());
-  while (sink->stats().queued.entries != 0) std::this_thread::yield();
+  AwaitFor("an empty queue", [&] { return sink->stats().queued.entries == 0; });
   setrlimit(RLIMIT_FSIZE, &before);
   EXPECT_TRUE(sink->Push(MakeData("there is room again")));
   sink->Close({});
