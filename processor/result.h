@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <string>
 #include <system_error>
 #include <tl/expected.hpp>
+#include <type_traits>
 #include <utility>
 
 namespace tlscope {
@@ -36,12 +38,77 @@ struct Error {
 };
 
 template <class T>
-using Result = tl::expected<T, Error>;
+class Result;
+
+namespace internal {
+
+template <class T>
+inline constexpr bool kIsResult = false;
+template <class T>
+inline constexpr bool kIsResult<Result<T>> = true;
+template <class T>
+inline constexpr bool kIsResult<tl::expected<T, Error>> = true;
+template <>
+inline constexpr bool kIsResult<tl::unexpected<Error>> = true;
+
+template <class U, class T>
+concept MakesA = !kIsResult<std::remove_cvref_t<U>> && std::is_constructible_v<T, U>;
+
+}  // namespace internal
+
+/// A value, or why there is none. Used as tl::expected is; the compiler warns where one is thrown
+/// away.
+template <class T>
+class [[nodiscard]] Result : public tl::expected<T, Error> {
+ public:
+  using Base = tl::expected<T, Error>;
+
+  Result() = default;
+
+  // The constructors of `Base` are not inherited: they would make a Result<bool> of whether another
+  // Result has a value.
+  template <internal::MakesA<T> U = T>
+  explicit(!std::is_convertible_v<U, T>) Result(U&& value) : Base(std::forward<U>(value)) {}
+  Result(tl::unexpected<Error> error) : Base(std::move(error)) {}
+  Result(Base base) : Base(std::move(base)) {}
+
+  /// A unique_ptr to a derived class becomes one to its base, for example.
+  template <std::convertible_to<T> U>
+  Result(Result<U> other) : Base(static_cast<tl::expected<U, Error>&&>(other)) {}
+};
 
 /// The error half of any Result.
-inline tl::unexpected<Error> Fail(Errc code, int error_number, std::string what,
-                                  std::string remedy = {}) {
+[[nodiscard]] inline tl::unexpected<Error> Fail(Errc code, int error_number, std::string what,
+                                                std::string remedy = {}) {
   return tl::make_unexpected(Error{code, error_number, std::move(what), std::move(remedy)});
 }
+
+/// Passes an error on to the caller, which returns a Result of any type:
+///
+///   TLSCOPE_TRY(const auto file, OpenElf(path));   // declares `file`, moved out of the Result
+///   TLSCOPE_TRY(folder_, OpenFolder(path));        // assigns
+///   TLSCOPE_TRY(CheckReadable(path));              // no value, or one that nobody needs
+///
+/// Each is a statement that ends with a semicolon. Those with a value are several, so that they
+/// stand in a block, not alone under an `if`.
+#define TLSCOPE_TRY(...)                                                                 \
+  TLSCOPE_TRY_PICK(__VA_ARGS__, TLSCOPE_TRY_VALUE, TLSCOPE_TRY_VALUE, TLSCOPE_TRY_VALUE, \
+                   TLSCOPE_TRY_ALONE, )                                                  \
+  (TLSCOPE_TRY_JOIN(tlscope_tried_, __COUNTER__), __VA_ARGS__)
+
+// Which of them has as many arguments; commas of template arguments in an expression count, too.
+#define TLSCOPE_TRY_PICK(first, second, third, fourth, form, ...) form
+#define TLSCOPE_TRY_JOIN(left, right) TLSCOPE_TRY_JOIN_EXPANDED(left, right)
+#define TLSCOPE_TRY_JOIN_EXPANDED(left, right) left##right
+
+#define TLSCOPE_TRY_VALUE(tried, target, ...)                       \
+  auto tried = (__VA_ARGS__);                                       \
+  if (!tried) return tl::make_unexpected(std::move(tried).error()); \
+  target = *std::move(tried)
+
+#define TLSCOPE_TRY_ALONE(tried, expression)                                                     \
+  do {                                                                                           \
+    if (auto tried = (expression); !tried) return tl::make_unexpected(std::move(tried).error()); \
+  } while (false)
 
 }  // namespace tlscope
