@@ -28,13 +28,6 @@ struct Loss {
 std::vector<Loss> LossesOf(const KernelCounters& kernel, const ProcessorStats& processor,
                            std::uint64_t rate_limited_events);
 
-/// How one output does.
-struct SinkSnapshot {
-  std::string name;
-  SinkStats stats;
-  bool network = false;  ///< it has a peer
-};
-
 /// All that a report on the agent is made of. Each part may be taken by any thread.
 struct StatusSnapshot {
   std::string version;

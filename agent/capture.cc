@@ -34,6 +34,7 @@
 #include "processor/event_bus.h"
 #include "processor/event_log.h"
 #include "processor/heap.h"
+#include "agent/host_name.h"
 
 namespace tlscope {
 namespace {

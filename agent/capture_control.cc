@@ -2,15 +2,14 @@
 #include "agent/capture_control.h"
 
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
-#include <array>
 #include <sstream>
 #include <string>
 #include <utility>
 
 #include "agent/capture_command_line.h"
 #include "processor/clock.h"
+#include "agent/host_name.h"
 
 namespace tlscope {
 namespace {
@@ -26,11 +25,6 @@ void Answer(const Result<v1::Reply>& reply) {
 }
 
 }  // namespace
-
-std::string HostName() {
-  std::array<char, 256> name{};  // HOST_NAME_MAX is 64
-  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
-}
 
 CaptureControl::CaptureControl(const CaptureOptions& options, ProbeSession& probes,
                                const StopSignal& stop, EventBus& bus,

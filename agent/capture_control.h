@@ -18,9 +18,6 @@
 
 namespace tlscope {
 
-/// What gethostname(2) tells; empty when it fails.
-std::string HostName();
-
 /// What a capture does when it is commanded, and what it says when it is asked. Any thread may
 /// execute commands once the capture runs.
 class CaptureControl {

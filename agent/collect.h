@@ -15,7 +15,7 @@ namespace tlscope {
 struct CollectOptions : OutputOptions {
   std::vector<std::string> listen;  ///< URLs; see ListenTarget::Parse
   std::string import_path;          ///< read this file instead; empty: listen
-  CollectorTls tls;
+  TlsFiles tls;
   CollectorLimits limits;
   ProgressStyle progress = ProgressStyle::kCompact;  ///< of an import
   bool quiet = false;                                ///< warnings and errors only

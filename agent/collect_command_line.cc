@@ -35,7 +35,7 @@ CLI::Validator MessageSize() {
       "");
 }
 
-void AddTls(CLI::App& collect, CollectorTls& tls) {
+void AddTls(CLI::App& collect, TlsFiles& tls) {
   CLI::Option* const certificate =
       collect
           .add_option("--tls-cert", tls.certificate, "Certificate for tls://, with its chain (PEM)")

@@ -7,13 +7,13 @@
 #include <string>
 #include <utility>
 
-#include "agent/capture_control.h"
 #include "agent/make_format.h"
 #include "agent/output_command_line.h"
 #include "agent/output_spec.h"
 #include "processor/collector/fd_storage.h"
 #include "processor/collector/file_storage.h"
 #include "processor/keyed_hash.h"
+#include "agent/host_name.h"
 
 namespace tlscope {
 namespace {

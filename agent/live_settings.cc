@@ -6,8 +6,8 @@
 #include <type_traits>
 
 #include "agent/capture_command_line.h"
-#include "agent/make_format.h"
 #include "agent/output_command_line.h"
+#include "agent/output_options.h"
 
 namespace tlscope {
 namespace {

@@ -64,12 +64,6 @@ PcapngOptions PcapngOptionsOf(const FormatContext& context) {
 
 }  // namespace
 
-std::uint64_t BodyLimitOf(const OutputOptions& options) {
-  if (options.headers_only) return 0;
-  if (options.max_body_bytes == 0) return options.message_bytes;
-  return std::min(options.max_body_bytes, options.message_bytes);
-}
-
 Result<std::shared_ptr<Format>> MakeFormat(FormatKind kind, const OutputOptions& options,
                                            const FormatContext& context) {
   switch (kind) {

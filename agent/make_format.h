@@ -11,9 +11,6 @@
 
 namespace tlscope {
 
-/// Kept of a body, by the three options that limit it.
-std::uint64_t BodyLimitOf(const OutputOptions& options);
-
 /// Where the events of a format come from and where it goes, as far as it matters to the format.
 struct FormatContext {
   std::int64_t realtime_offset_ns = 0;  ///< CLOCK_REALTIME minus the clock of the events

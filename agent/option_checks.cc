@@ -9,7 +9,7 @@
 
 #include "processor/formats/format_kind.h"
 #include "processor/formats/utf8.h"
-#include "processor/ipc/socket_path.h"
+#include "processor/text/instance_name.h"
 
 namespace tlscope {
 namespace {

@@ -58,4 +58,7 @@ struct OutputOptions {
   WhenFull when_full = WhenFull::kDrop;  ///< of every output
 };
 
+/// Kept of a body, by the three options that limit it.
+std::uint64_t BodyLimitOf(const OutputOptions& options);
+
 }  // namespace tlscope

@@ -8,7 +8,6 @@
 #include <cstdlib>
 #include <utility>
 
-#include "agent/capture_control.h"
 #include "agent/make_format.h"
 #include "agent/output_command_line.h"
 #include "agent/warning.h"
@@ -18,6 +17,7 @@
 #include "processor/sinks/file_sink.h"
 #include "processor/sinks/kafka_sink.h"
 #include "processor/sinks/stream_sink.h"
+#include "agent/host_name.h"
 
 namespace tlscope {
 namespace {

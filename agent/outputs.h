@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "agent/agent_status.h"
 #include "agent/output_options.h"
 #include "agent/output_spec.h"
 #include "agent/stop_signal.h"

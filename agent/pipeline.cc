@@ -6,8 +6,8 @@
 #include <span>
 #include <utility>
 
-#include "agent/make_format.h"
 #include "processor/clock.h"
+#include "agent/output_options.h"
 
 namespace tlscope {
 namespace {

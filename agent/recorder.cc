@@ -17,6 +17,7 @@
 #include "agent/warning.h"
 #include "processor/clock.h"
 #include "processor/recording/recording_file.h"
+#include "agent/host_name.h"
 
 namespace tlscope {
 namespace {

@@ -16,7 +16,6 @@
 #include <thread>
 #include <utility>
 
-#include "agent/make_format.h"
 #include "agent/output_command_line.h"
 #include "agent/outputs.h"
 #include "agent/stop_signal.h"
@@ -29,7 +28,8 @@
 #include "processor/recording/byte_source.h"
 #include "processor/recording/recording_reader.h"
 #include "processor/recording/replayer.h"
-#include "processor/sinks/block_queue.h"
+#include "agent/output_options.h"
+#include "processor/thread_signals.h"
 
 namespace tlscope {
 namespace {

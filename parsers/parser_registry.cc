@@ -6,11 +6,11 @@
 
 #include "parsers/http1/detect.h"
 #include "parsers/http1/http1_parser.h"
-#include "parsers/http1/syntax.h"
 #include "parsers/http2/detect.h"
 #include "parsers/http2/http2_parser.h"
 #include "parsers/raw/raw_parser.h"
 #include "parsers/websocket/websocket_parser.h"
+#include "parsers/core/field_syntax.h"
 
 namespace tlscope {
 namespace {
@@ -70,7 +70,7 @@ DetectResult Detect(std::string_view bytes, const DetectHint& hint) {
 
 const ProtocolSpec* UpgradeProtocol(const ParserContext& context) {
   if (context.http1.upgrade() != http1::UpgradeKind::kSwitched) return nullptr;
-  if (!http1::EqualsIgnoreCase(context.http1.upgrade_token(), "websocket")) return nullptr;
+  if (!EqualsIgnoreCase(context.http1.upgrade_token(), "websocket")) return nullptr;
   for (const ProtocolSpec& protocol : kProtocols) {
     if (protocol.type == ParserType::kWebSocket) return &protocol;
   }

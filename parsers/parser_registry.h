@@ -6,28 +6,10 @@
 #include <span>
 #include <string_view>
 
-#include "parsers/http1/exchange_queue.h"
-#include "parsers/http2/shared.h"
 #include "parsers/stream_parser.h"
+#include "parsers/connection/parser_context.h"
 
 namespace tlscope {
-
-/// What the two directions of one connection share while they are parsed. Lives as long as both.
-struct ParserContext {
-  ParserLimits limits;
-  ByteBudget& budget;
-  http1::ExchangeQueue http1 = {};
-  http2::Shared http2 = {};
-  /// The protocol that both ends agreed to in the TLS handshake (RFC 7301); empty: not known.
-  std::string_view alpn = {};
-};
-
-/// Whether a direction that begins with some bytes speaks a protocol.
-enum class Detection : std::uint8_t {
-  kMatch,
-  kNoMatch,
-  kNeedMore,  ///< as far as it goes it fits
-};
 
 /// One protocol: a row of the table. `detect` looks at the first bytes of a direction and is
 /// monotone: once kMatch or kNoMatch, more bytes do not change the answer.

@@ -34,6 +34,13 @@ enum class StreamEnd : std::uint8_t {
   kIdle,    ///< nobody waits any longer: what is not whole is incomplete
 };
 
+/// Whether a direction that begins with some bytes speaks a protocol.
+enum class Detection : std::uint8_t {
+  kMatch,
+  kNoMatch,
+  kNeedMore,  ///< as far as it goes it fits
+};
+
 /// Reads one direction of one connection. Pure: no I/O, lock, clock or log; the same bytes in any
 /// split give the same messages. Legal order: any of Feed, Gap and Flush, any number of times, then
 /// Finish once. After kInvalid or kUpgrade only TakeRest, Reset and the destructor.

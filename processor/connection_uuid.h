@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "processor/event_bus.h"
 #include "processor/events.h"
 #include "processor/keyed_hash.h"
+#include "processor/bus_events.h"
 
 namespace tlscope {
 

@@ -4,8 +4,8 @@
 #include <string_view>
 #include <vector>
 
-#include "processor/event_bus.h"
 #include "processor/events.h"
+#include "processor/bus_events.h"
 
 namespace tlscope {
 

@@ -7,10 +7,10 @@
 #include <string>
 #include <unordered_map>
 
-#include "processor/event_bus.h"
 #include "processor/events.h"
 #include "processor/id_hash.h"
 #include "processor/keyed_hash.h"
+#include "processor/bus_events.h"
 
 namespace tlscope {
 

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "parsers/content/coding_list.h"
+#include "parsers/core/field_syntax.h"
 
 #include <algorithm>
 #include <optional>
 
-#include "parsers/http1/syntax.h"
 
 namespace tlscope::content {
 namespace {
 
 std::optional<Coding> CodingOf(std::string_view name) {
-  using http1::EqualsIgnoreCase;
   // RFC 9110 8.4.1.3: x-gzip is gzip.
   if (EqualsIgnoreCase(name, "gzip") || EqualsIgnoreCase(name, "x-gzip")) return Coding::kGzip;
   if (EqualsIgnoreCase(name, "deflate")) return Coding::kDeflate;
@@ -36,11 +35,11 @@ std::string_view CodingName(Coding coding) {
 }
 
 void CodingList::Add(std::string_view value) {
-  while (!value.empty()) AddOne(http1::NextListElement(value));
+  while (!value.empty()) AddOne(NextListElement(value));
 }
 
 void CodingList::AddOne(std::string_view name) {
-  if (name.empty() || http1::EqualsIgnoreCase(name, "identity")) return;
+  if (name.empty() || EqualsIgnoreCase(name, "identity")) return;
   const std::optional<Coding> coding = CodingOf(name);
   if (coding) {
     Append(*coding);

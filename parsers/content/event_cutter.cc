@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "parsers/content/event_cutter.h"
+#include "parsers/core/field_syntax.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "parsers/http1/syntax.h"
 
 namespace tlscope::content {
 
 PartRule PartRuleOf(std::string_view content_type) {
   // RFC 9110 8.3.1: parameters begin with a semicolon.
-  const std::string_view type = http1::Trim(content_type.substr(0, content_type.find(';')));
-  using http1::EqualsIgnoreCase;
+  const std::string_view type = Trim(content_type.substr(0, content_type.find(';')));
   if (EqualsIgnoreCase(type, "text/event-stream")) return PartRule::kEvents;
   if (EqualsIgnoreCase(type, "application/x-ndjson")) return PartRule::kLines;
   if (EqualsIgnoreCase(type, "application/json-seq")) return PartRule::kLines;

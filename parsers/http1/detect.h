@@ -3,7 +3,8 @@
 
 #include <string_view>
 
-#include "parsers/parser_registry.h"
+#include "parsers/stream_parser.h"
+
 
 namespace tlscope::http1 {
 

@@ -11,8 +11,8 @@
 #include "parsers/http1/framing.h"
 #include "parsers/http1/head.h"
 #include "parsers/message_builder.h"
-#include "parsers/parser_registry.h"
 #include "parsers/stream_parser.h"
+#include "parsers/connection/parser_context.h"
 
 namespace tlscope::http1 {
 

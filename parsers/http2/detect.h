@@ -4,7 +4,8 @@
 #include <cstddef>
 #include <string_view>
 
-#include "parsers/parser_registry.h"
+#include "parsers/stream_parser.h"
+
 
 namespace tlscope::http2 {
 

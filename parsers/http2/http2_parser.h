@@ -13,8 +13,8 @@
 #include "parsers/http2/hpack_decoder.h"
 #include "parsers/http2/message_assembler.h"
 #include "parsers/message_builder.h"
-#include "parsers/parser_registry.h"
 #include "parsers/stream_parser.h"
+#include "parsers/connection/parser_context.h"
 
 namespace tlscope::http2 {
 

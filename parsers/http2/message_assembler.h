@@ -12,7 +12,7 @@
 #include "parsers/http2/shared.h"
 #include "parsers/http2/stream_table.h"
 #include "parsers/message.h"
-#include "parsers/parser_registry.h"
+#include "parsers/connection/parser_context.h"
 
 namespace tlscope::http2 {
 

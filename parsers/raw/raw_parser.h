@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "parsers/message_builder.h"
-#include "parsers/parser_registry.h"
 #include "parsers/stream_parser.h"
+#include "parsers/connection/parser_context.h"
 
 namespace tlscope::raw {
 

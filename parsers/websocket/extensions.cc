@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "parsers/websocket/extensions.h"
+#include "parsers/core/field_syntax.h"
 
 #include <algorithm>
 #include <cstddef>
 
-#include "parsers/http1/syntax.h"
 
 namespace tlscope::websocket {
 namespace {
 
-using http1::EqualsIgnoreCase;
-using http1::Trim;
 
 /// Cuts the next parameter off, as NextListElement does with list elements.
 std::string_view NextParameter(std::string_view& parameters) {
@@ -36,7 +34,7 @@ void ReadDeflate(std::string_view parameters, Extensions& extensions) {
 
 void AddExtensions(std::string_view value, Extensions& extensions) {
   while (!value.empty()) {
-    std::string_view extension = http1::NextListElement(value);
+    std::string_view extension = NextListElement(value);
     const std::string_view name = NextParameter(extension);
     if (EqualsIgnoreCase(name, "permessage-deflate")) {
       if (!extensions.deflate) ReadDeflate(extension, extensions);

@@ -9,11 +9,11 @@
 #include <string_view>
 
 #include "parsers/message_builder.h"
-#include "parsers/parser_registry.h"
 #include "parsers/stream_parser.h"
 #include "parsers/websocket/extensions.h"
 #include "parsers/websocket/frame.h"
 #include "parsers/websocket/message_inflater.h"
+#include "parsers/connection/parser_context.h"
 
 namespace tlscope::websocket {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "processor/collector/parse_entry.h"
-#include "processor/ipc/socket_path.h"
+#include "processor/text/instance_name.h"
 
 namespace tlscope {
 namespace {

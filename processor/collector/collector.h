@@ -13,6 +13,7 @@
 #include "processor/collector/entry_store.h"
 #include "processor/collector/listen_socket.h"
 #include "processor/result.h"
+#include "processor/collector/tls_files.h"
 
 namespace boost::asio {
 class io_context;
@@ -20,16 +21,9 @@ class io_context;
 
 namespace tlscope {
 
-/// The server's side of TLS: files of PEM.
-struct CollectorTls {
-  std::string certificate = {};  ///< with its chain
-  std::string key = {};
-  std::string client_ca = {};  ///< whoever it has not signed is refused; empty: anybody may come
-};
-
 struct CollectorOptions {
   std::vector<ListenTarget> listen = {};
-  CollectorTls tls = {};
+  TlsFiles tls = {};
   CollectorLimits limits = {};
   std::string version = {};  ///< of the program, for agents
   /// Told, for people and without anything that was captured, what is worth knowing: of each peer

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/collector/peer_name.h"
+#include "processor/ipc/peer_credentials.h"
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
@@ -7,7 +8,6 @@
 #include <array>
 #include <cstring>
 
-#include "processor/ipc/access.h"
 
 namespace tlscope {
 

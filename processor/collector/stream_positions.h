@@ -7,7 +7,8 @@
 #include <optional>
 #include <unordered_map>
 
-#include "processor/formats/format.h"
+#include "processor/agent_identity.h"
+
 
 namespace tlscope {
 

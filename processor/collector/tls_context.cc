@@ -18,7 +18,7 @@ tl::unexpected<Error> TlsError(const std::string& what, const boost::system::err
 
 }  // namespace
 
-Result<ssl::context> MakeServerContext(const CollectorTls& tls) {
+Result<ssl::context> MakeServerContext(const TlsFiles& tls) {
   if (tls.certificate.empty() || tls.key.empty()) {
     return Fail(Errc::kUsage, 0, "listen with TLS",
                 "name the certificate with --tls-cert and its key with --tls-key");

@@ -3,12 +3,13 @@
 
 #include <boost/asio/ssl/context.hpp>
 
-#include "processor/collector/collector.h"
+#include "processor/collector/tls_files.h"
+
 
 namespace tlscope {
 
 /// TLS 1.2 or newer. Where a CA for clients is named, only clients that show a certificate of it
 /// get through. Fails for files that cannot be read or do not belong together.
-Result<boost::asio::ssl::context> MakeServerContext(const CollectorTls& tls);
+Result<boost::asio::ssl::context> MakeServerContext(const TlsFiles& tls);
 
 }  // namespace tlscope

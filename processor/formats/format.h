@@ -4,16 +4,11 @@
 #include <cstdint>
 #include <string>
 
-#include "processor/event_bus.h"
+#include "processor/bus_events.h"
+#include "processor/agent_identity.h"
+
 
 namespace tlscope {
-
-/// Which agent saw an event.
-struct AgentIdentity {
-  std::string host;
-  std::string instance;         ///< its name among the agents of that host
-  std::uint64_t stream_id = 0;  ///< of one run of one output
-};
 
 /// How bus events are written down. Knows nothing of where they go. One thread at a time.
 class Format {

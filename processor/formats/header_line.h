@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include "processor/event_bus.h"
 #include "processor/formats/format.h"
 #include "processor/formats/utc_time.h"
+#include "processor/bus_events.h"
 
 namespace tlscope {
 

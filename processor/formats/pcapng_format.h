@@ -8,9 +8,9 @@
 #include <string_view>
 #include <utility>
 
-#include "processor/event_bus.h"
 #include "processor/formats/format.h"
 #include "processor/formats/tcp_conversations.h"
+#include "processor/bus_events.h"
 
 namespace tlscope {
 

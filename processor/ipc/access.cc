@@ -2,7 +2,6 @@
 #include "processor/ipc/access.h"
 
 #include <grp.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <bit>
@@ -10,9 +9,6 @@
 
 namespace tlscope {
 namespace {
-
-// NGROUPS_MAX of Linux (credentials(7)): nobody is in more.
-constexpr std::size_t kMaxGroups = 65536;
 
 // A group's members are listed in its record, so that one may be long.
 constexpr std::size_t kMaxGroupRecordBytes = std::size_t{1} << 24;
@@ -29,33 +25,7 @@ Role RoleThatReads(TopicAccess access) {
   return Role::kOwner;
 }
 
-Result<std::vector<gid_t>> GroupsOf(int socket_fd) {
-  std::vector<gid_t> groups(64);
-  for (;;) {
-    auto bytes = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
-    if (getsockopt(socket_fd, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &bytes) == 0) {
-      groups.resize(bytes / sizeof(gid_t));
-      return groups;
-    }
-    const int error = errno;
-    const std::size_t wanted = bytes / sizeof(gid_t);
-    if (error != ERANGE || wanted <= groups.size() || wanted > kMaxGroups)
-      return Fail(Errc::kSystem, error, "read the groups of a client");
-    groups.resize(wanted);
-  }
-}
-
 }  // namespace
-
-Result<Peer> PeerOf(int socket_fd) {
-  ucred credentials{};
-  socklen_t bytes = sizeof credentials;
-  if (getsockopt(socket_fd, SOL_SOCKET, SO_PEERCRED, &credentials, &bytes) != 0)
-    return Fail(Errc::kSystem, errno, "read the user of a client");
-  Result<std::vector<gid_t>> groups = GroupsOf(socket_fd);
-  if (!groups) return tl::make_unexpected(groups.error());
-  return Peer{credentials.uid, credentials.gid, credentials.pid, std::move(*groups)};
-}
 
 Result<Group> FindGroup(const std::string& name) {
   group record{};

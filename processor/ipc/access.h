@@ -11,19 +11,9 @@
 
 #include "processor/result.h"
 #include "processor/topic.h"
+#include "processor/ipc/peer_credentials.h"
 
 namespace tlscope {
-
-/// The process at the other end of a Unix domain socket, as it was when it connected.
-struct Peer {
-  uid_t uid;
-  gid_t gid;
-  pid_t pid;
-  std::vector<gid_t> groups = {};  ///< supplementary ones
-};
-
-/// By SO_PEERCRED and SO_PEERGROUPS (unix(7), since Linux 4.13).
-Result<Peer> PeerOf(int socket_fd);
 
 struct Group {
   gid_t id;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/ipc/socket_path.h"
+#include "processor/text/instance_name.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -18,7 +19,6 @@ namespace {
 
 constexpr const char* kSocketName = "control.sock";
 constexpr const char* kLockName = "lock";
-constexpr std::size_t kMaxNameBytes = 64;
 
 // The path of a socket ends with a NUL inside sun_path (unix(7)).
 constexpr std::size_t kMaxPathBytes = sizeof(sockaddr_un::sun_path) - 1;
@@ -183,15 +183,6 @@ std::string WithoutLastSlash(std::string path) {
 }
 
 }  // namespace
-
-bool IsInstanceName(std::string_view name) {
-  const auto fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-  };
-  return !name.empty() && name.size() <= kMaxNameBytes && name.front() != '.' &&
-         std::all_of(name.begin(), name.end(), fits);
-}
 
 Result<std::string> SocketPath(const Instance& instance) {
   if (!IsInstanceName(instance.name)) {

@@ -22,9 +22,6 @@ struct Instance {
   std::string name = kDefaultInstance;
 };
 
-/// 1 to 64 of the characters A-Z a-z 0-9 . _ - and no dot first.
-bool IsInstanceName(std::string_view name);
-
 /// `<runtime dir>/<name>/control.sock`. Fails for what is no name, and for a path that no Unix
 /// domain socket can have.
 Result<std::string> SocketPath(const Instance& instance);

@@ -12,6 +12,7 @@
 #include "processor/keyed_hash.h"
 #include "processor/recording/recording_limits.h"
 #include "processor/sinks/block_queue.h"
+#include "processor/thread_signals.h"
 
 namespace tlscope {
 namespace {

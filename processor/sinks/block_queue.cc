@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/sinks/block_queue.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <iterator>
 #include <utility>
 
@@ -25,12 +22,6 @@ constexpr std::size_t kJoinBytes = 8U << 10;
 bool IsPassingWriteError(int error_number) {
   return error_number == ENOSPC || error_number == EDQUOT || error_number == EIO ||
          error_number == EFBIG;
-}
-
-void BlockSignalsOnThisThread() {
-  sigset_t all;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, nullptr);
 }
 
 bool BlockQueue::Push(std::string block) {

@@ -19,10 +19,6 @@ namespace tlscope {
 /// device that answers badly.
 bool IsPassingWriteError(int error_number);
 
-/// Blocks every signal on the calling thread. Signals are the other threads' business; SIGPIPE and
-/// SIGXFSZ are nobody's.
-void BlockSignalsOnThisThread();
-
 /// What a BlockQueue holds and how its writer waits.
 struct BlockQueueOptions {
   std::uint64_t queue_bytes = 64U << 20;

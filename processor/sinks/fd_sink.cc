@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/sinks/fd_sink.h"
+#include "processor/thread_signals.h"
 
 #include <algorithm>
 #include <array>

@@ -11,6 +11,7 @@
 #include "processor/sinks/output_folder.h"
 #include "processor/sinks/rotated_files.h"
 #include "processor/sinks/rotating_file.h"
+#include "processor/thread_signals.h"
 
 namespace tlscope {
 namespace {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/sinks/host_lookup.h"
+#include "processor/thread_signals.h"
 
 #include <netdb.h>
 #include <sys/socket.h>
@@ -12,7 +13,6 @@
 #include <thread>
 #include <utility>
 
-#include "processor/sinks/block_queue.h"
 
 namespace tlscope {
 namespace {

@@ -15,8 +15,8 @@
 #include <utility>
 
 #include "processor/formats/printable.h"
-#include "processor/sinks/block_queue.h"
 #include "processor/sinks/kafka_client.h"
+#include "processor/thread_signals.h"
 
 namespace tlscope {
 namespace {

@@ -13,8 +13,8 @@
 #include <optional>
 #include <tuple>
 
-#include "processor/sinks/block_queue.h"
 #include "processor/sinks/gzip_file.h"
+#include "processor/thread_signals.h"
 
 namespace tlscope {
 namespace {

@@ -51,6 +51,13 @@ struct SinkStats {
   }
 };
 
+/// How one output does.
+struct SinkSnapshot {
+  std::string name;
+  SinkStats stats;
+  bool network = false;  ///< it has a peer
+};
+
 /// What becomes of a block that has no room.
 enum class WhenFull : std::uint8_t {
   kDrop,  ///< it is refused: who pushes has no time

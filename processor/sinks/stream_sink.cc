@@ -14,12 +14,12 @@
 
 #include "processor/backoff.h"
 #include "processor/ipc/delimited.h"
-#include "processor/sinks/block_queue.h"
 #include "processor/sinks/connector.h"
 #include "processor/sinks/spool.h"
 #include "processor/sinks/stream_connection.h"
 #include "processor/sinks/tls_client.h"
 #include "tlscope/v1/output.pb.h"
+#include "processor/thread_signals.h"
 
 namespace tlscope {
 namespace {

@@ -16,6 +16,7 @@
 
 #include "tests/unit/leave_out.h"
 #include "tests/unit/processor/ipc/scratch_folder.h"
+#include "processor/text/instance_name.h"
 
 namespace tlscope {
 namespace {
