@@ -9,15 +9,15 @@
 #include <string>
 #include <vector>
 
-#include "agent/capture.h"
-#include "agent/capture_command_line.h"
-#include "agent/client_commands.h"
-#include "agent/collect_command_line.h"
-#include "agent/doctor.h"
-#include "agent/live_settings.h"
-#include "agent/log.h"
-#include "agent/option_checks.h"
-#include "agent/recording_commands.h"
+#include "agent/capture/capture.h"
+#include "agent/client/client_commands.h"
+#include "agent/collect/collect_command_line.h"
+#include "agent/control/live_settings.h"
+#include "agent/doctor/doctor.h"
+#include "agent/options/capture_command_line.h"
+#include "agent/options/option_checks.h"
+#include "agent/recording/recording_commands.h"
+#include "agent/terminal/log.h"
 
 namespace tlscope {
 namespace {

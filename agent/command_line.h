@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "agent/capture_options.h"
+#include "agent/options/capture_options.h"
 
 namespace tlscope {
 

@@ -3,7 +3,7 @@
 #include <exception>
 
 #include "agent/command_line.h"
-#include "agent/standard_descriptors.h"
+#include "agent/this_process/standard_descriptors.h"
 
 int main(int argc, char** argv) {
   tlscope::TakeStandardDescriptors();

@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <iterator>
 
+#include "parsers/core/field_syntax.h"
 #include "parsers/http1/detect.h"
 #include "parsers/http1/http1_parser.h"
 #include "parsers/http2/detect.h"
 #include "parsers/http2/http2_parser.h"
 #include "parsers/raw/raw_parser.h"
 #include "parsers/websocket/websocket_parser.h"
-#include "parsers/core/field_syntax.h"
 
 namespace tlscope {
 namespace {

@@ -6,8 +6,8 @@
 #include <span>
 #include <string_view>
 
-#include "parsers/stream_parser.h"
 #include "parsers/connection/parser_context.h"
+#include "parsers/core/stream_parser.h"
 
 namespace tlscope {
 

@@ -3,10 +3,10 @@
 
 #include <string_view>
 
-#include "parsers/byte_budget.h"
-#include "parsers/http1/exchange_queue.h"
-#include "parsers/http2/shared.h"
-#include "parsers/stream_parser.h"
+#include "parsers/connection/exchange_queue.h"
+#include "parsers/connection/http2_directions.h"
+#include "parsers/core/byte_budget.h"
+#include "parsers/core/stream_parser.h"
 
 namespace tlscope {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "parsers/content/coding_list.h"
-#include "parsers/core/field_syntax.h"
 
 #include <algorithm>
 #include <optional>
 
+#include "parsers/core/field_syntax.h"
 
 namespace tlscope::content {
 namespace {

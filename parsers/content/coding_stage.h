@@ -7,8 +7,8 @@
 #include <span>
 #include <string_view>
 
-#include "parsers/byte_budget.h"
 #include "parsers/content/coding_list.h"
+#include "parsers/core/byte_budget.h"
 
 namespace tlscope::content {
 

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "parsers/byte_budget.h"
 #include "parsers/content/coding_list.h"
 #include "parsers/content/coding_stage.h"
+#include "parsers/core/byte_budget.h"
 
 namespace tlscope::content {
 

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "parsers/byte_budget.h"
+#include "parsers/core/byte_budget.h"
 
 namespace tlscope::content {
 

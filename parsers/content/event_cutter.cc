@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "parsers/content/event_cutter.h"
-#include "parsers/core/field_syntax.h"
 
 #include <algorithm>
 #include <utility>
 
+#include "parsers/core/field_syntax.h"
 
 namespace tlscope::content {
 

@@ -6,8 +6,8 @@
 #include <optional>
 #include <string_view>
 
+#include "parsers/content/message_builder.h"
 #include "parsers/http1/syntax.h"
-#include "parsers/message_builder.h"
 
 namespace tlscope::http1 {
 

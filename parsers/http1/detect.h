@@ -3,8 +3,7 @@
 
 #include <string_view>
 
-#include "parsers/stream_parser.h"
-
+#include "parsers/core/stream_parser.h"
 
 namespace tlscope::http1 {
 

@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <string_view>
 
+#include "parsers/connection/exchange_queue.h"
+#include "parsers/connection/websocket_extensions.h"
 #include "parsers/content/coding_list.h"
 #include "parsers/content/event_cutter.h"
-#include "parsers/http1/exchange_queue.h"
 #include "parsers/http1/syntax.h"
-#include "parsers/websocket/extensions.h"
 
 namespace tlscope::http1 {
 

@@ -7,12 +7,12 @@
 #include <string>
 #include <string_view>
 
+#include "parsers/connection/parser_context.h"
+#include "parsers/content/message_builder.h"
+#include "parsers/core/stream_parser.h"
 #include "parsers/http1/chunked.h"
 #include "parsers/http1/framing.h"
 #include "parsers/http1/head.h"
-#include "parsers/message_builder.h"
-#include "parsers/stream_parser.h"
-#include "parsers/connection/parser_context.h"
 
 namespace tlscope::http1 {
 

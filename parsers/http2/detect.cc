@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "parsers/hpack/hpack_field.h"
 #include "parsers/http2/frame.h"
-#include "parsers/http2/hpack_field.h"
 
 namespace tlscope::http2 {
 namespace {

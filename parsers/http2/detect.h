@@ -4,8 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include "parsers/stream_parser.h"
-
+#include "parsers/core/stream_parser.h"
 
 namespace tlscope::http2 {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "parsers/byte_budget.h"
+#include "parsers/core/byte_budget.h"
 
 namespace tlscope::http2 {
 

@@ -7,14 +7,14 @@
 #include <string>
 #include <string_view>
 
+#include "parsers/connection/parser_context.h"
+#include "parsers/content/message_builder.h"
+#include "parsers/core/stream_parser.h"
+#include "parsers/hpack/header_list.h"
+#include "parsers/hpack/hpack_decoder.h"
 #include "parsers/http2/frame_reader.h"
 #include "parsers/http2/frame_search.h"
-#include "parsers/http2/header_list.h"
-#include "parsers/http2/hpack_decoder.h"
 #include "parsers/http2/message_assembler.h"
-#include "parsers/message_builder.h"
-#include "parsers/stream_parser.h"
-#include "parsers/connection/parser_context.h"
 
 namespace tlscope::http2 {
 

@@ -8,11 +8,11 @@
 #include <string_view>
 #include <vector>
 
-#include "parsers/http2/header_list.h"
-#include "parsers/http2/shared.h"
-#include "parsers/http2/stream_table.h"
-#include "parsers/message.h"
+#include "parsers/connection/http2_directions.h"
 #include "parsers/connection/parser_context.h"
+#include "parsers/core/message.h"
+#include "parsers/hpack/header_list.h"
+#include "parsers/http2/stream_table.h"
 
 namespace tlscope::http2 {
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "parsers/content/coding_list.h"
+#include "parsers/content/message_builder.h"
 #include "parsers/grpc/message_reader.h"
 #include "parsers/http2/websocket_tunnel.h"
-#include "parsers/message_builder.h"
 
 namespace tlscope::http2 {
 

@@ -8,10 +8,10 @@
 #include <string_view>
 #include <utility>
 
-#include "parsers/byte_budget.h"
-#include "parsers/message.h"
-#include "parsers/stream_parser.h"
-#include "parsers/websocket/extensions.h"
+#include "parsers/connection/websocket_extensions.h"
+#include "parsers/core/byte_budget.h"
+#include "parsers/core/message.h"
+#include "parsers/core/stream_parser.h"
 #include "parsers/websocket/websocket_parser.h"
 
 namespace tlscope::http2 {

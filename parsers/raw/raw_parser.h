@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "parsers/message_builder.h"
-#include "parsers/stream_parser.h"
 #include "parsers/connection/parser_context.h"
+#include "parsers/content/message_builder.h"
+#include "parsers/core/stream_parser.h"
 
 namespace tlscope::raw {
 

@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
-#include "parsers/byte_budget.h"
+#include "parsers/connection/websocket_extensions.h"
+#include "parsers/content/message_builder.h"
 #include "parsers/content/zlib_stream.h"
-#include "parsers/message_builder.h"
-#include "parsers/websocket/extensions.h"
+#include "parsers/core/byte_budget.h"
 
 namespace tlscope::websocket {
 

@@ -8,12 +8,12 @@
 #include <string>
 #include <string_view>
 
-#include "parsers/message_builder.h"
-#include "parsers/stream_parser.h"
-#include "parsers/websocket/extensions.h"
+#include "parsers/connection/parser_context.h"
+#include "parsers/connection/websocket_extensions.h"
+#include "parsers/content/message_builder.h"
+#include "parsers/core/stream_parser.h"
 #include "parsers/websocket/frame.h"
 #include "parsers/websocket/message_inflater.h"
-#include "parsers/connection/parser_context.h"
 
 namespace tlscope::websocket {
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "processor/collector/agent_session.h"
-#include "processor/collector/byte_stream.h"
+#include "processor/net/byte_stream.h"
 
 namespace tlscope {
 

@@ -12,8 +12,8 @@
 
 #include "processor/collector/collector_limits.h"
 #include "processor/collector/entry_store.h"
-#include "processor/ipc/delimited.h"
-#include "processor/log_entry_reader.h"
+#include "processor/wire/delimited.h"
+#include "processor/wire/log_entry_reader.h"
 #include "tlscope/v1/output.pb.h"
 
 namespace tlscope {

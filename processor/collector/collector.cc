@@ -17,8 +17,8 @@
 #include <utility>
 
 #include "processor/collector/agent_connection.h"
-#include "processor/collector/peer_name.h"
-#include "processor/collector/tls_context.h"
+#include "processor/net/peer_name.h"
+#include "processor/net/tls_context.h"
 
 namespace tlscope {
 namespace {

@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "processor/base/result.h"
 #include "processor/collector/collector_limits.h"
 #include "processor/collector/entry_store.h"
-#include "processor/collector/listen_socket.h"
-#include "processor/result.h"
-#include "processor/collector/tls_files.h"
+#include "processor/net/listen_socket.h"
+#include "processor/net/tls_files.h"
 
 namespace boost::asio {
 class io_context;

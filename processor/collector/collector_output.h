@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "processor/bus_events.h"
-#include "processor/collector/storage.h"
+#include "processor/collector/storage/storage.h"
+#include "processor/events/bus_events.h"
 #include "processor/formats/format.h"
 #include "processor/formats/format_kind.h"
 #include "processor/formats/protobuf_format.h"

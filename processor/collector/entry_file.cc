@@ -10,11 +10,11 @@
 #include <memory>
 #include <string_view>
 
+#include "processor/base/unique_fd.h"
 #include "processor/collector/agent_session.h"
 #include "processor/collector/parse_entry.h"
-#include "processor/ipc/delimited.h"
-#include "processor/log_entry_reader.h"
-#include "processor/unique_fd.h"
+#include "processor/wire/delimited.h"
+#include "processor/wire/log_entry_reader.h"
 
 namespace tlscope {
 namespace {

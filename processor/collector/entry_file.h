@@ -6,8 +6,8 @@
 #include <functional>
 #include <string>
 
+#include "processor/base/result.h"
 #include "processor/collector/entry_store.h"
-#include "processor/result.h"
 
 namespace tlscope {
 

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "processor/ipc/delimited.h"
+#include "processor/wire/delimited.h"
 
 namespace tlscope {
 namespace {

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <vector>
 
-#include "processor/formats/event_kind.h"
-#include "processor/formats/json_message.h"
-#include "processor/formats/printable.h"
-#include "processor/formats/utc_time.h"
+#include "processor/events/event_kind.h"
+#include "processor/reflection/json_message.h"
+#include "processor/text/printable.h"
+#include "processor/text/utc_time.h"
 #include "tlscope/v1/events.pb.h"
 
 namespace tlscope {

@@ -4,9 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "processor/bus_events.h"
-#include "processor/agent_identity.h"
-
+#include "processor/events/agent_identity.h"
+#include "processor/events/bus_events.h"
 
 namespace tlscope {
 

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-#include "processor/topic.h"
+#include "processor/events/topic.h"
 
 namespace tlscope {
 

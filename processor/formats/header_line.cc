@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "parsers/parser_registry.h"
-#include "processor/formats/decimal.h"
-#include "processor/formats/endpoint_text.h"
-#include "processor/formats/printable.h"
-#include "processor/formats/tls_version.h"
-#include "processor/formats/value_names.h"
+#include "processor/events/endpoint_text.h"
+#include "processor/events/value_names.h"
+#include "processor/text/decimal.h"
+#include "processor/text/printable.h"
+#include "processor/text/tls_version.h"
 
 namespace tlscope {
 namespace {

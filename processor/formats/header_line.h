@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include "processor/events/bus_events.h"
 #include "processor/formats/format.h"
-#include "processor/formats/utc_time.h"
-#include "processor/bus_events.h"
+#include "processor/text/utc_time.h"
 
 namespace tlscope {
 

@@ -3,7 +3,7 @@
 
 #include <variant>
 
-#include "processor/formats/hex_dump.h"
+#include "processor/text/hex_dump.h"
 
 namespace tlscope {
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/formats/json_event.h"
 
-#include "processor/formats/json_message.h"
-#include "processor/formats/utc_time.h"
+#include "processor/reflection/json_message.h"
+#include "processor/text/utc_time.h"
 #include "tlscope/v1/events.pb.h"
 
 namespace tlscope {

@@ -6,14 +6,14 @@
 #include <variant>
 #include <vector>
 
-#include "parsers/header_field.h"
-#include "processor/formats/base64.h"
-#include "processor/formats/decimal.h"
-#include "processor/formats/endpoint_text.h"
-#include "processor/formats/json_string.h"
-#include "processor/formats/tls_version.h"
-#include "processor/formats/utf8.h"
-#include "processor/formats/value_names.h"
+#include "parsers/core/header_field.h"
+#include "processor/events/endpoint_text.h"
+#include "processor/events/value_names.h"
+#include "processor/text/base64.h"
+#include "processor/text/decimal.h"
+#include "processor/text/json_string.h"
+#include "processor/text/tls_version.h"
+#include "processor/text/utf8.h"
 
 namespace tlscope {
 namespace {

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "processor/clock.h"
+#include "processor/base/clock.h"
 #include "processor/formats/format.h"
-#include "processor/formats/utc_time.h"
+#include "processor/text/utc_time.h"
 
 namespace tlscope {
 

@@ -5,9 +5,9 @@
 #include <cstdio>
 #include <variant>
 
-#include "processor/formats/decimal.h"
-#include "processor/formats/endpoint_text.h"
-#include "processor/formats/printable.h"
+#include "processor/events/endpoint_text.h"
+#include "processor/text/decimal.h"
+#include "processor/text/printable.h"
 
 namespace tlscope {
 namespace {

@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
-#include "processor/clock.h"
+#include "processor/base/clock.h"
+#include "processor/events/bus_events.h"
 #include "processor/formats/format.h"
-#include "processor/formats/utc_time.h"
-#include "processor/bus_events.h"
+#include "processor/text/utc_time.h"
 
 namespace tlscope {
 

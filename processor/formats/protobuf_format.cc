@@ -10,10 +10,10 @@
 #include <utility>
 #include <variant>
 
-#include "processor/connection_codec.h"
-#include "processor/field_text.h"
-#include "processor/ipc/delimited.h"
-#include "processor/proto_writer.h"
+#include "processor/text/field_text.h"
+#include "processor/wire/connection_codec.h"
+#include "processor/wire/delimited.h"
+#include "processor/wire/proto_writer.h"
 #include "tlscope/v1/output.pb.h"
 
 namespace tlscope {

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "processor/bus_codec.h"
 #include "processor/formats/format.h"
+#include "processor/wire/bus_codec.h"
 
 namespace tlscope {
 

@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "parsers/header_field.h"
-#include "processor/formats/decimal.h"
-#include "processor/formats/hex_dump.h"
-#include "processor/formats/json_pretty.h"
-#include "processor/formats/printable.h"
-#include "processor/formats/protobuf_text.h"
-#include "processor/formats/protoset.h"
+#include "parsers/core/header_field.h"
+#include "processor/reflection/protobuf_text.h"
+#include "processor/reflection/protoset.h"
+#include "processor/text/decimal.h"
+#include "processor/text/hex_dump.h"
+#include "processor/text/json_pretty.h"
+#include "processor/text/printable.h"
 
 namespace tlscope {
 namespace {

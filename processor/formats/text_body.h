@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "parsers/message.h"
+#include "parsers/core/message.h"
 #include "processor/formats/text_options.h"
 
 namespace tlscope {

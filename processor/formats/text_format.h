@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <string>
 
+#include "processor/events/bus_events.h"
 #include "processor/formats/format.h"
 #include "processor/formats/header_line.h"
 #include "processor/formats/text_options.h"
-#include "processor/bus_events.h"
 
 namespace tlscope {
 

@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "processor/result.h"
-#include "processor/topic.h"
-#include "processor/ipc/peer_credentials.h"
+#include "processor/base/result.h"
+#include "processor/events/topic.h"
+#include "processor/net/peer_credentials.h"
 
 namespace tlscope {
 

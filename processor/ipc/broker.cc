@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "processor/clock.h"
+#include "processor/base/clock.h"
 #include "processor/ipc/broker_connection.h"
 
 namespace tlscope {

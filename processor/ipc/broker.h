@@ -7,11 +7,11 @@
 #include <memory>
 #include <string>
 
-#include "processor/event_bus.h"
+#include "processor/base/result.h"
+#include "processor/bus/event_bus.h"
+#include "processor/ipc/agent_socket.h"
 #include "processor/ipc/broker_session.h"
-#include "processor/ipc/limits.h"
-#include "processor/ipc/socket_path.h"
-#include "processor/result.h"
+#include "processor/ipc/ipc_limits.h"
 
 namespace boost::asio {
 class io_context;

@@ -8,9 +8,9 @@
 #include <memory>
 #include <string>
 
+#include "processor/events/topic.h"
 #include "processor/ipc/broker_session.h"
-#include "processor/ipc/limits.h"
-#include "processor/topic.h"
+#include "processor/ipc/ipc_limits.h"
 
 namespace tlscope {
 

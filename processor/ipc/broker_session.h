@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "processor/event_bus.h"
+#include "processor/bus/event_bus.h"
 #include "processor/ipc/access.h"
-#include "processor/ipc/delimited.h"
-#include "processor/ipc/limits.h"
+#include "processor/ipc/ipc_limits.h"
+#include "processor/wire/delimited.h"
 #include "tlscope/v1/control.pb.h"
 
 namespace tlscope {

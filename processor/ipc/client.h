@@ -6,10 +6,10 @@
 #include <optional>
 #include <string>
 
-#include "processor/ipc/delimited.h"
-#include "processor/ipc/socket_path.h"
-#include "processor/result.h"
-#include "processor/unique_fd.h"
+#include "processor/base/result.h"
+#include "processor/base/unique_fd.h"
+#include "processor/ipc/agent_socket.h"
+#include "processor/wire/delimited.h"
 #include "tlscope/v1/control.pb.h"
 
 namespace tlscope {

@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
-#include "processor/event_bus.h"
-#include "processor/formats/printable.h"
+#include "processor/bus/event_bus.h"
+#include "processor/text/printable.h"
 
 namespace tlscope {
 namespace {

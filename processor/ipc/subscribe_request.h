@@ -3,9 +3,9 @@
 
 #include <tl/expected.hpp>
 
+#include "processor/bus/subscription.h"
 #include "processor/ipc/access.h"
-#include "processor/ipc/limits.h"
-#include "processor/subscription.h"
+#include "processor/ipc/ipc_limits.h"
 #include "tlscope/v1/control.pb.h"
 
 namespace tlscope {

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "bpf/tlscope_abi.h"
+#include "processor/events/processor_stats.h"
 #include "processor/metrics/http_endpoint.h"
 #include "processor/metrics/metric.h"
-#include "processor/processor_stats.h"
 #include "processor/sinks/sink.h"
 
 namespace tlscope {

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <variant>
 
-#include "processor/formats/printable.h"
+#include "processor/text/printable.h"
 
 namespace tlscope {
 namespace {

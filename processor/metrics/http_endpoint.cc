@@ -19,7 +19,7 @@
 #include <string_view>
 #include <utility>
 
-#include "processor/metrics/listen_address.h"
+#include "processor/net/listen_address.h"
 
 namespace tlscope {
 namespace {

@@ -7,8 +7,8 @@
 #include <memory>
 #include <string>
 
+#include "processor/base/result.h"
 #include "processor/metrics/http_reply.h"
-#include "processor/result.h"
 
 namespace boost::asio {
 class io_context;

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "processor/result.h"
-#include "processor/unique_fd.h"
+#include "processor/base/result.h"
+#include "processor/base/unique_fd.h"
 
 namespace tlscope {
 

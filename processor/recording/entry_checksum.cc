@@ -5,7 +5,7 @@
 
 #include <array>
 
-#include "processor/proto_writer.h"
+#include "processor/wire/proto_writer.h"
 #include "tlscope/v1/recording.pb.h"
 
 namespace tlscope {

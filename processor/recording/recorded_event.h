@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "processor/decoder.h"
+#include "processor/base/result.h"
+#include "processor/events/decoder.h"
 #include "processor/recording/recording_info.h"
-#include "processor/result.h"
 
 namespace tlscope {
 

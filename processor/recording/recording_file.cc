@@ -7,7 +7,7 @@
 
 #include <cerrno>
 
-#include "processor/sinks/output_folder.h"
+#include "processor/sinks/files/output_folder.h"
 
 namespace tlscope {
 namespace {

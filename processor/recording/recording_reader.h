@@ -6,11 +6,11 @@
 #include <optional>
 #include <string>
 
-#include "processor/decoder.h"
-#include "processor/ipc/delimited.h"
+#include "processor/base/result.h"
+#include "processor/events/decoder.h"
 #include "processor/recording/byte_source.h"
 #include "processor/recording/recording_info.h"
-#include "processor/result.h"
+#include "processor/wire/delimited.h"
 
 namespace tlscope {
 

@@ -9,10 +9,10 @@
 #include <utility>
 #include <variant>
 
-#include "processor/keyed_hash.h"
+#include "processor/base/keyed_hash.h"
+#include "processor/base/thread_signals.h"
 #include "processor/recording/recording_limits.h"
 #include "processor/sinks/block_queue.h"
-#include "processor/thread_signals.h"
 
 namespace tlscope {
 namespace {

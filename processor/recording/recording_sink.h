@@ -14,11 +14,11 @@
 #include <thread>
 #include <vector>
 
-#include "processor/decoder.h"
+#include "processor/base/result.h"
+#include "processor/events/decoder.h"
 #include "processor/recording/recording_info.h"
 #include "processor/recording/recording_writer.h"
 #include "processor/recording/zstd_frames.h"
-#include "processor/result.h"
 #include "processor/sinks/fd_writer.h"
 
 namespace tlscope {

@@ -5,11 +5,11 @@
 #include <variant>
 
 #include "bpf/tlscope_abi.h"
-#include "processor/formats/utf8.h"
-#include "processor/ipc/delimited.h"
-#include "processor/proto_writer.h"
 #include "processor/recording/entry_checksum.h"
 #include "processor/recording/recording_limits.h"
+#include "processor/text/utf8.h"
+#include "processor/wire/delimited.h"
+#include "processor/wire/proto_writer.h"
 #include "tlscope/v1/recording.pb.h"
 
 namespace tlscope {

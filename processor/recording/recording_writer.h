@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "processor/decoder.h"
-#include "processor/keyed_hash.h"
+#include "processor/base/keyed_hash.h"
+#include "processor/events/decoder.h"
 #include "processor/recording/recording_info.h"
 
 namespace tlscope {

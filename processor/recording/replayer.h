@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <functional>
 
-#include "processor/decoder.h"
-#include "processor/event_processor.h"
+#include "processor/connections/event_processor.h"
+#include "processor/events/decoder.h"
 
 namespace tlscope {
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/sinks/fd_sink.h"
-#include "processor/thread_signals.h"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <system_error>
 #include <utility>
+
+#include "processor/base/thread_signals.h"
 
 namespace tlscope {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 #include <thread>
 
-#include "processor/result.h"
+#include "processor/base/result.h"
 #include "processor/sinks/block_queue.h"
 #include "processor/sinks/fd_writer.h"
 #include "processor/sinks/sink.h"

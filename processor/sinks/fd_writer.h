@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <span>
 
-#include "processor/result.h"
+#include "processor/base/result.h"
 
 namespace tlscope {
 

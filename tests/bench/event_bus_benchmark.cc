@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "processor/event_bus.h"
+#include "processor/bus/event_bus.h"
 #include "tests/bench/cores.h"
 
 namespace tlscope {

@@ -25,10 +25,10 @@
 #include <thread>
 #include <vector>
 
-#include "processor/event_bus.h"
+#include "processor/base/unique_fd.h"
+#include "processor/bus/event_bus.h"
 #include "processor/ipc/broker.h"
-#include "processor/ipc/delimited.h"
-#include "processor/unique_fd.h"
+#include "processor/wire/delimited.h"
 #include "tlscope/v1/control.pb.h"
 
 namespace tlscope {

@@ -15,13 +15,13 @@
 #include <vector>
 
 #include "bpf/tlscope_abi.h"
-#include "processor/event_processor.h"
+#include "processor/base/heap.h"
+#include "processor/connections/event_processor.h"
 #include "processor/formats/hex_format.h"
 #include "processor/formats/json_format.h"
-#include "processor/formats/pcapng_format.h"
+#include "processor/formats/pcapng/pcapng_format.h"
 #include "processor/formats/text_format.h"
-#include "processor/heap.h"
-#include "processor/output.h"
+#include "processor/outputs/output.h"
 #include "processor/sinks/fd_sink.h"
 
 namespace tlscope {

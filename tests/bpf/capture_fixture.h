@@ -13,9 +13,9 @@
 #include <utility>
 #include <vector>
 
-#include "agent/probe_session.h"
-#include "agent/ring_reader.h"
-#include "processor/decoder.h"
+#include "agent/probes/probe_session.h"
+#include "agent/probes/ring_reader.h"
+#include "processor/events/decoder.h"
 
 namespace tlscope {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "processor/handshake_reader.h"
+#include "processor/connections/handshake_reader.h"
 #include "tests/bpf/capture_fixture.h"
 #include "tests/bpf/tls_pair.h"
 

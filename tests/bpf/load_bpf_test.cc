@@ -9,7 +9,7 @@
 #include <span>
 #include <string_view>
 
-#include "agent/probe_session.h"
+#include "agent/probes/probe_session.h"
 #include "tests/bpf/capture_fixture.h"
 
 namespace tlscope {

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "processor/events.h"
+#include "processor/events/kernel_records.h"
 
 namespace tlscope {
 

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "parsers/core/field_syntax.h"
 #include "parsers/http1/http1_parser.h"
 #include "parsers/http1/syntax.h"
 #include "parsers/parser_registry.h"
@@ -61,10 +62,10 @@ Fields FieldsOf(Role role, std::string_view lines) {
     if (http1::IsFold(line)) {
       if (fields.empty()) continue;  // RFC 9112 2.2: before the first field it counts for nothing
       std::string& value = fields.back().second;
-      value = http1::Trim(value + " " + std::string(http1::Trim(line)));
+      value = Trim(value + " " + std::string(Trim(line)));
     } else if (name != 0) {
       const std::string_view value = line.substr(line.find(':', name) + 1);
-      fields.emplace_back(line.substr(0, name), http1::Trim(value));
+      fields.emplace_back(line.substr(0, name), Trim(value));
     }
   }
   return fields;

@@ -25,7 +25,7 @@ EVENTS = 3 * MESSAGES
 # All that is said fits, should the agent get no time while it is said.
 RING_MIB = "128"
 # Of the agent: the kernel's ring (128 MiB, which it maps twice), the bus's ring (16 MiB), 1 MiB
-# that may wait for each subscriber and one event beside (processor/ipc/limits.h), and 128 MiB for
+# that may wait for each subscriber and one event beside (processor/ipc/ipc_limits.h), and 128 MiB for
 # the connections' workers, what waits to be printed and the program itself. A queue for each of
 # those who do not read would take 50 MiB.
 MEMORY_BOUND_KIB = (2 * 128 + 16 + 2 * SUBSCRIBERS + 128) << 10

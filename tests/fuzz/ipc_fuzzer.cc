@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-#include "processor/event_bus.h"
+#include "processor/bus/event_bus.h"
 #include "processor/ipc/broker_session.h"
 #include "processor/ipc/command.h"
 #include "tests/fuzz/check.h"

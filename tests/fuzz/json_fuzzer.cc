@@ -8,11 +8,11 @@
 #include <string>
 #include <string_view>
 
-#include "processor/formats/base64.h"
 #include "processor/formats/json_format.h"
-#include "processor/formats/utf8.h"
+#include "processor/text/base64.h"
+#include "processor/text/utf8.h"
 #include "tests/fuzz/check.h"
-#include "tests/unit/processor/json_reader.h"
+#include "tests/unit/processor/formats/json_reader.h"
 
 namespace tlscope {
 namespace {

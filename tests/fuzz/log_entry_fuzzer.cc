@@ -14,10 +14,10 @@
 #include <vector>
 
 #include "processor/collector/agent_session.h"
-#include "processor/collector/fd_storage.h"
+#include "processor/collector/storage/fd_storage.h"
 #include "processor/formats/protobuf_format.h"
 #include "processor/formats/text_format.h"
-#include "processor/log_entry_reader.h"
+#include "processor/wire/log_entry_reader.h"
 #include "tests/fuzz/check.h"
 
 namespace tlscope {

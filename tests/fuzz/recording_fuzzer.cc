@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
-#include "processor/event_bus.h"
-#include "processor/event_processor.h"
+#include "processor/bus/event_bus.h"
+#include "processor/connections/event_processor.h"
 #include "processor/recording/byte_source.h"
 #include "processor/recording/recording_reader.h"
 #include "processor/recording/recording_writer.h"

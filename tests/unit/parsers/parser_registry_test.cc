@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "tests/unit/parsers/parser_testing.h"
+#include "tests/unit/parsers/core/parser_testing.h"
 
 namespace tlscope {
 namespace {

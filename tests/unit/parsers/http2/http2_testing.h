@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "parsers/http2/http2_parser.h"
+#include "tests/unit/parsers/core/parser_testing.h"
 #include "tests/unit/parsers/http2/frame_builder.h"
-#include "tests/unit/parsers/parser_testing.h"
 
 namespace tlscope::testing_support {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "processor/result.h"
+#include "processor/base/result.h"
 
 #include <gtest/gtest.h>
 

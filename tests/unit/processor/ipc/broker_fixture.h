@@ -19,7 +19,7 @@
 #include "processor/ipc/broker.h"
 #include "processor/ipc/client.h"
 #include "processor/ipc/command.h"
-#include "tests/unit/processor/ipc/scratch_folder.h"
+#include "tests/unit/processor/base/scratch_folder.h"
 
 namespace tlscope::testing {
 

@@ -15,7 +15,7 @@
 #include "processor/recording/byte_source.h"
 #include "processor/recording/recording_reader.h"
 #include "processor/recording/recording_writer.h"
-#include "tests/unit/processor/wire_records.h"
+#include "tests/unit/processor/events/wire_records.h"
 
 namespace tlscope::testing {
 

@@ -4,8 +4,8 @@
 #include <gmock/gmock.h>
 
 #include "processor/formats/text_format.h"
-#include "processor/output.h"
-#include "tests/unit/processor/processor_fixture.h"
+#include "processor/outputs/output.h"
+#include "tests/unit/processor/connections/processor_fixture.h"
 #include "tests/unit/processor/recording/recorded_events.h"
 
 namespace tlscope {

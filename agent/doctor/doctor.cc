@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/doctor/doctor.h"
+
+#include <poll.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <map>
+#include <thread>
+
+#include "agent/doctor/host_checks.h"
+#include "agent/doctor/process_survey.h"
+#include "agent/doctor/report.h"
+#include "agent/probes/ring_reader.h"
+#include "agent/this_process/privileges.h"
+#include "agent/this_process/stop_signal.h"
+#include "processor/events/decoder.h"
+
+namespace tlscope {
+namespace {
+
+/// What a trial capture saw: calls, not what was in them.
+struct Tally {
+  DoctorTrial trial;
+  struct Hits {
+    std::uint64_t all = 0;
+    std::uint64_t with_peer = 0;
+  };
+  std::map<std::uint32_t, Hits> hits_by_pid;
+
+  void Add(std::span<const std::byte> record) {
+    const auto decoded = Decode(record);
+    if (!decoded) return;
+    const auto* data = std::get_if<SSLDataEvent>(&*decoded);
+    if (data == nullptr || data->chunk_offset != 0) return;
+    ++trial.hits;
+    trial.bytes += data->call_bytes;
+    Hits& hits = hits_by_pid[data->origin.pid];
+    ++hits.all;
+    if (data->tuple.family == AddressFamily::kNone) return;
+    ++trial.hits_with_peer;
+    ++hits.with_peer;
+  }
+};
+
+// Listens for so long, or until Ctrl-C.
+Result<Tally> Listen(const ProbeSession& probes, double seconds) {
+  Tally tally;
+  const auto stop = StopSignal::Open();
+  if (!stop) return tl::make_unexpected(stop.error());
+  auto reader = RingReader::Open(
+      probes, ProbeOptions{}.ring_bytes,
+      [&tally](std::span<const std::byte> record) { tally.Add(record); }, [] {});
+  if (!reader) return tl::make_unexpected(reader.error());
+  std::atomic<bool> stopping = false;
+  std::jthread thread([&] { (*reader)->Run(stopping); });
+  pollfd interrupted{stop->signal_fd(), POLLIN, 0};
+  poll(&interrupted, 1, static_cast<int>(std::lround(seconds * 1000)));
+  stopping.store(true, std::memory_order_release);
+  thread.join();
+  stop->RestoreDefault();
+  tally.trial.seconds = seconds;
+  return tally;
+}
+
+void AddTally(const Tally& tally, DoctorReport& report) {
+  report.trial = tally.trial;
+  for (DoctorProcess& process : report.processes) {
+    const auto hits = tally.hits_by_pid.find(process.pid);
+    if (hits == tally.hits_by_pid.end()) continue;
+    process.hits = hits->second.all;
+    process.hits_with_peer = hits->second.with_peer;
+    for (const std::size_t i : process.libraries) {
+      DoctorLibrary& library = report.libraries[i];
+      (process.libraries.size() == 1 ? library.hits : library.shared_hits) += process.hits;
+    }
+  }
+}
+
+// Whether the kernel takes uprobes from this process is only known by attaching one.
+void AddUprobeCheck(DoctorReport& report) {
+  DoctorCheck check{"uprobes", true, true, "probes can be attached to libraries"};
+  for (const DoctorLibrary& library : report.libraries) {
+    if (library.attached) return report.checks.push_back(std::move(check));
+    if (library.error.empty()) continue;
+    check.passed = false;
+    check.detail = library.error;
+  }
+  if (!check.passed) report.checks.push_back(std::move(check));
+}
+
+bool WriteAll(const std::string& text) {
+  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
+         std::fflush(stdout) == 0;
+}
+
+}  // namespace
+
+Result<bool> RunDoctor(const DoctorOptions& options) {
+  for (const std::uint32_t pid : options.pids) {
+    if (kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH)
+      return Fail(Errc::kNotFound, ESRCH, "look at process " + std::to_string(pid));
+  }
+  RaiseDescriptorLimit();
+  DoctorReport report;
+  report.version = TLSCOPE_VERSION;
+  const std::unique_ptr<ProbeSession> probes = CheckHost(options.btf_path, report);
+  const ProcessSurvey survey(options.pids, probes.get());
+  survey.AddTo(report);
+  AddUprobeCheck(report);
+  if (probes && options.seconds > 0 && !report.libraries.empty()) {
+    const auto tally = Listen(*probes, options.seconds);
+    if (!tally) return tl::make_unexpected(tally.error());
+    AddTally(*tally, report);
+  }
+  if (!WriteAll(options.json ? DoctorJson(report) : DoctorText(report)))
+    return Fail(Errc::kSystem, errno, "write to standard output");
+  return report.Works();
+}
+
+}  // namespace tlscope

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/options/capture_command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <utility>
+
+#include "agent/options/config_file.h"
+#include "agent/options/option_checks.h"
+#include "agent/options/output_command_line.h"
+
+namespace tlscope {
+namespace {
+
+constexpr const char* kKeysAre =
+    "the keys are the long options of tlscope capture --help, without dashes";
+
+void AddFilters(CLI::App& capture, CaptureOptions& options) {
+  capture.add_option("--pid", options.pids, "Only this process and its children (repeatable)")
+      ->check(Id("process id", 1));
+  capture.add_option("--uid", options.uids, "Only processes of this user id (repeatable)")
+      ->check(Id("user id", 0));
+  capture.add_option("--comm", options.comms, "Only processes of this name (repeatable)")
+      ->check(CommName());
+  capture.add_option("--cgroup", options.cgroups,
+                     "Only processes in this control group or below it: a directory, or its path "
+                     "under the mount point of cgroup v2 (repeatable)");
+  capture
+      .add_option("--port", options.ports,
+                  "Only connections with this port at either end (repeatable)")
+      ->check(Port());
+}
+
+void AddProbes(CLI::App& capture, CaptureOptions& options) {
+  capture.add_option("--libssl", options.libraries, "Attach to this library too (repeatable)")
+      ->check(CLI::ExistingFile);
+  capture.add_flag("--wait", options.wait_for_library,
+                   "Start even if no libssl is found yet, and wait for one");
+  capture
+      .add_option("--detach-after", options.detach_after_s,
+                  "Leave a library that no process has mapped for this many seconds; 0: never")
+      ->check(CLI::Range(0, 86400))
+      ->capture_default_str();
+  AddSize(capture, "--max-payload", options.max_payload_bytes,
+          "Bytes captured of one SSL call; 0 for all");
+  capture.add_option("--ring-mib", options.ring_mib, "Size of the ring buffer in MiB")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  capture.add_option("--btf", options.btf_path, "Read the kernel's types from this file")
+      ->check(CLI::ExistingFile);
+  AddChoice<bool>(capture, "--attach", options.attach_public, {{"auto", false}, {"public", true}},
+                  "Where to probe a library: auto, the cheapest certain place, or public, the "
+                  "public functions");
+  std::map<std::string, AttachStrategy> strategies{{"auto", AttachStrategy::kAuto}};
+  for (const StrategyInfo& info : AllStrategies()) strategies.emplace(info.name, info.strategy);
+  AddChoice<AttachStrategy>(capture, "--attach-strategy", options.strategy, strategies,
+                            "Where in the kernel socket calls are seen: auto, the cheapest it has");
+}
+
+void AddEventLog(CLI::App& capture, CaptureOptions& options) {
+  capture
+      .add_option("--event-log", options.event_log,
+                  "Write events as JSON Lines to this file; takes the conversions of strftime")
+      ->type_name("PATTERN")
+      ->check(Nonempty("the event log's name"));
+  capture.add_flag("--event-log-payload", options.event_log_payload,
+                   "Write heads and bodies of messages to the event log, too");
+  AddRotation(capture, "--event-log", "the event log", options.event_log_rotation);
+}
+
+void AddControl(CLI::App& capture, CaptureOptions& options) {
+  capture.add_option("--instance", options.instance, "Name of this agent, for subscribe and ctl")
+      ->check(InstanceName())
+      ->capture_default_str();
+  capture.add_option("--runtime-dir", options.runtime_dir, "Folder of the agents' sockets")
+      ->check(Nonempty("the folder's name"))
+      ->capture_default_str();
+  capture
+      .add_option("--ipc-group", options.ipc_group,
+                  "Members of this group may read captured data from the agent's socket")
+      ->type_name("NAME")
+      ->check(Nonempty("the group's name"));
+  capture.add_flag("--ipc-public", options.ipc_public,
+                   "Let every user ask the agent's socket how the agent is");
+  capture.add_flag("--no-ipc", options.no_ipc, "Make no socket for subscribe and ctl");
+  capture.add_option("--metrics", options.metrics, "Serve metrics for Prometheus over HTTP here")
+      ->check(ListenAddress());
+  capture
+      .add_option("--max-events-per-second", options.max_events_per_second,
+                  "Let so many events through to those who listen; 0 for no limit")
+      ->check(Count(1'000'000'000))
+      ->capture_default_str();
+  capture
+      .add_option("--heartbeat", options.heartbeat_s,
+                  "Seconds between two signs of life on the bus; 0 for none")
+      ->check(Count(86400))
+      ->capture_default_str();
+  capture.add_option("--tag", options.tags, "Give every event this tag (repeatable)")->check(Tag());
+  capture
+      .add_option("--config", options.config_path,
+                  "Read options from this file; the command line goes first. Read again at SIGHUP")
+      ->type_name("FILE")
+      ->check(Nonempty("the file's name"))
+      ->configurable(false);
+}
+
+/// Hands CLI11 what ConfigFile has read: its own reader cuts strings at a #.
+class ReadEntries final : public CLI::Config {
+ public:
+  explicit ReadEntries(std::vector<ConfigEntry> entries) : entries_(std::move(entries)) {}
+
+  std::vector<CLI::ConfigItem> from_config(std::istream& /*input*/) const override {
+    std::vector<CLI::ConfigItem> read;
+    for (const ConfigEntry& entry : entries_) read.push_back({{}, entry.key, entry.values});
+    return read;
+  }
+  std::string to_config(const CLI::App* /*app*/, bool /*default_also*/, bool /*describe*/,
+                        std::string /*prefix*/) const override {
+    return {};
+  }
+
+ private:
+  std::vector<ConfigEntry> entries_;
+};
+
+// What is wrong with an entry by itself; empty when nothing is.
+std::string WhatIsWrong(const ConfigEntry& entry, const CLI::Option* option) {
+  if (option == nullptr || !option->get_configurable()) return "'" + entry.key + "' is no key";
+  if (entry.values.size() > 1 && option->get_expected_max() <= 1)
+    return "'" + entry.key + "' takes one value";
+  const bool flag = option->get_expected_max() == 0;
+  if (flag && entry.values.front() != "true" && entry.values.front() != "false")
+    return "'" + entry.key + "' is true or false";
+  return {};
+}
+
+const CLI::Option* FindOption(const CLI::App& capture, const std::string& key) {
+  return key.size() < 2 ? nullptr : capture.get_option_no_throw("--" + key);
+}
+
+// The command line has said otherwise.
+bool Overruled(const CLI::Option& option) {
+  const auto given = [](const CLI::Option* other) { return other->count() > 0; };
+  return given(&option) || std::ranges::any_of(option.get_excludes(), given);
+}
+
+Result<void> ReadConfigInto(CLI::App& capture, const std::string& path) {
+  auto entries = ReadConfigFile(path);
+  if (!entries) {
+    entries.error().code = Errc::kUsage;  // as with any file that an option names
+    return tl::make_unexpected(entries.error());
+  }
+  const auto refuse = [&](const std::string& what) {
+    return Fail(Errc::kUsage, 0, "use the configuration file " + path, what);
+  };
+  for (const ConfigEntry& entry : *entries) {
+    const std::string wrong = WhatIsWrong(entry, FindOption(capture, entry.key));
+    if (!wrong.empty())
+      return refuse("line " + std::to_string(entry.line) + ": " + wrong + "; " + kKeysAre);
+  }
+  std::erase_if(*entries, [&](const ConfigEntry& entry) {
+    return Overruled(*FindOption(capture, entry.key));
+  });
+  capture.config_formatter(std::make_shared<ReadEntries>(std::move(*entries)));
+  try {
+    std::istringstream none;
+    capture.parse_from_stream(none);
+  } catch (const CLI::ParseError& error) {
+    return refuse(error.what());
+  }
+  return {};
+}
+
+// What only the whole can show: a part may be in the file, and the rest on the command line.
+Result<void> CheckTogether(const CLI::App& capture, const CaptureOptions& options) {
+  for (const char* const part :
+       {"--event-log-payload", "--event-log-rotate", "--event-log-keep", "--event-log-gzip"}) {
+    if (options.event_log.empty() && capture.get_option(part)->count() > 0)
+      return Fail(Errc::kUsage, 0, std::string("use ") + part, "it needs --event-log PATTERN");
+  }
+  if (options.no_ipc && (options.ipc_public || !options.ipc_group.empty()))
+    return Fail(Errc::kUsage, 0, "open a socket to others",
+                "leave out --no-ipc, or --ipc-group and --ipc-public");
+  const auto outputs = OutputsOf(options);
+  if (!outputs) return tl::make_unexpected(outputs.error());
+  return {};
+}
+
+}  // namespace
+
+void AddWhatIsCaptured(CLI::App& command, CaptureOptions& options) {
+  AddFilters(command, options);
+  AddProbes(command, options);
+}
+
+CLI::App* AddCapture(CLI::App& app, CaptureOptions& options) {
+  CLI::App* const capture =
+      app.add_subcommand("capture", "Print the plaintext of the TLS traffic on this host");
+  AddWhatIsCaptured(*capture, options);
+  AddOutputs(*capture, options);
+  AddMessageViews(*capture, options);
+  AddEventLog(*capture, options);
+  AddControl(*capture, options);
+  capture->add_flag("-q,--quiet", options.quiet, "Print warnings and errors only");
+  capture->add_flag("-v,--verbose", options.verbose, "Print what the BPF library says as well");
+  return capture;
+}
+
+Result<void> CompleteCapture(CLI::App& capture, CaptureOptions& options) {
+  if (!options.config_path.empty()) {
+    if (auto read = ReadConfigInto(capture, options.config_path); !read) return read;
+  }
+  options.instance_given = capture.get_option("--instance")->count() > 0;
+  return CheckTogether(capture, options);
+}
+
+Result<CaptureOptions> ParseCaptureOptions(const std::vector<std::string>& arguments) {
+  CLI::App app;
+  CaptureOptions options;
+  options.arguments = arguments;
+  CLI::App* const capture = AddCapture(app, options);
+  std::vector<const char*> words;
+  words.reserve(arguments.size());
+  for (const std::string& argument : arguments) words.push_back(argument.c_str());
+  try {
+    app.parse(static_cast<int>(words.size()), words.data());
+  } catch (const CLI::ParseError& error) {
+    return Fail(Errc::kUsage, 0, "read the command line", error.what());
+  }
+  if (auto complete = CompleteCapture(*capture, options); !complete)
+    return tl::make_unexpected(complete.error());
+  return options;
+}
+
+}  // namespace tlscope

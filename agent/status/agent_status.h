@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <tlscope/v1/control.pb.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "agent/probes/probe_session.h"
+#include "agent/status/shared_stats.h"
+#include "processor/events/correlation.h"
+#include "processor/events/processor_stats.h"
+#include "processor/sinks/sink.h"
+
+namespace tlscope {
+
+/// What was lost for one reason. Where only one of the two can be known the other is 0.
+struct Loss {
+  std::string_view cause;
+  std::uint64_t events = 0;
+  std::uint64_t bytes = 0;
+};
+
+/// Every cause in the kernel, the processor and the bus, those included of which nothing was lost.
+std::vector<Loss> LossesOf(const KernelCounters& kernel, const ProcessorStats& processor,
+                           std::uint64_t rate_limited_events);
+
+/// All that a report on the agent is made of. Each part may be taken by any thread.
+struct StatusSnapshot {
+  std::string version;
+  std::string instance;
+  std::string host;
+  std::uint32_t pid = 0;
+  std::uint64_t uptime_ns = 0;
+  Stage stage = Stage::kStarting;
+  std::vector<std::string> libraries;
+  std::vector<SeenProcess> processes;
+  KernelCounters kernel{};
+  ProcessorStats processor;
+  TrafficRates rates;
+  std::uint64_t rate_limited_events = 0;
+  std::vector<SinkSnapshot> sinks;
+  ClientCounts clients;
+  std::vector<std::pair<std::string, std::string>> settings;
+};
+
+/// The report. Names that others chose come without what could break a line or a terminal.
+v1::AgentStatus MakeStatus(const StatusSnapshot& snapshot);
+
+/// The report for people: lines, each ended by LF.
+std::string StatusText(const v1::AgentStatus& status);
+
+}  // namespace tlscope

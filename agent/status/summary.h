@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/probes/probe_session.h"
+#include "agent/status/agent_status.h"
+#include "processor/bus/event_bus.h"
+#include "processor/events/processor_stats.h"
+#include "processor/sinks/sink.h"
+
+namespace tlscope {
+
+/// Prints what was seen, delivered and lost, by cause, to the log. The sums add up:
+///   seen bytes == delivered bytes + bytes of every cause of loss.
+void PrintSummary(const KernelCounters& kernel, const Evictions& evictions,
+                  const ProcessorStats& processor, const std::vector<SinkSnapshot>& outputs);
+
+/// What the kernel side lost of plaintext, by cause.
+void PrintLosses(const KernelCounters& kernel);
+
+/// "HttpRequest 3, HttpResponse 3"; "none".
+std::string MessagesByType(const ProcessorStats& processor);
+
+/// What became of the messages of each output.
+void PrintOutputs(const std::vector<SinkSnapshot>& outputs);
+
+/// Prints what was dropped or missed after the processor: by the rate limit, by those who read the
+/// bus, and by the event log, if there was one.
+void PrintBusSummary(const EventBus& bus, const std::optional<SinkStats>& log);
+
+}  // namespace tlscope

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "parsers/connection/websocket_extensions.h"
+
+namespace tlscope::http1 {
+
+/// What a response needs to know of its request's method (RFC 9112 6.3).
+enum class MethodKind : std::uint8_t { kOther, kHead, kConnect };
+
+/// A request whose final response has not begun.
+struct PendingRequest {
+  std::uint64_t exchange = 0;  ///< from 1; 0 when there is no request or none that is sure
+  MethodKind method = MethodKind::kOther;
+  bool upgrade_asked = false;  ///< it had an Upgrade field (RFC 9110 7.8)
+
+  bool known() const { return exchange != 0; }
+};
+
+/// What a connection became after HTTP/1.x.
+enum class UpgradeKind : std::uint8_t {
+  kNone,
+  kSwitched,  ///< by 101 (RFC 9110 15.2.2), to upgrade_token()
+  kTunnel,    ///< by 2xx to CONNECT (RFC 9110 9.3.6)
+};
+
+/// What the request direction of one connection tells the response direction, and back.
+///
+/// Responses come in the order of their requests (RFC 9112 9.3), so pairing is a queue. Bytes lost
+/// or unreadable in either direction may hide a message head, and then counting would pair wrongly:
+///
+/// - Loss among requests: the requests known before it keep their responses. A request after it is
+///   unpaired (exchange 0) as long as it may stand behind a request that was lost.
+/// - Loss among responses: the requests in flight are abandoned; responses are unpaired.
+///
+/// Pairing resumes with a request that starts while nothing is outstanding: no known request waits,
+/// no response is under way, and what was lost or abandoned was answered as far as can be told,
+/// which is that an unpaired response has ended since. That a client which sends then has had all
+/// its answers holds unless it pipelines, so a connection on which pipelining was seen does not
+/// resume. Where a pair cannot be sure there is none.
+///
+/// Bounded: kMaxPending requests; of more the oldest are forgotten and their responses unpaired.
+class ExchangeQueue {
+ public:
+  static constexpr std::size_t kMaxPending = 4096;
+
+  // The request direction:
+
+  /// A request's head is whole. Its exchange number, or 0 when it is unpaired.
+  std::uint64_t OnRequest(MethodKind method, bool upgrade_asked);
+  /// Bytes are missing or unreadable where request heads may have been.
+  void OnRequestLoss();
+
+  // The response direction:
+
+  /// The request that the next response answers, interim ones (1xx) included.
+  PendingRequest Next() const;
+  /// A final response's head, or that of a 101 that switches, is whole: Next() is answered.
+  void OnFinalResponse();
+  /// That response's last byte was read, or it was given up.
+  void OnFinalResponseEnd();
+  /// Bytes are missing or unreadable where response heads may have been.
+  void OnResponseLoss();
+  /// The connection changes protocol after this response's head. `token` is the Upgrade field's
+  /// value (its first 256 bytes are kept), empty for a tunnel.
+  /// `extensions` are those of a WebSocket.
+  void OnUpgrade(UpgradeKind kind, std::string_view token,
+                 const websocket::Extensions& extensions = {});
+
+  // Either:
+
+  bool upgraded() const { return upgrade_ != UpgradeKind::kNone; }
+  UpgradeKind upgrade() const { return upgrade_; }
+  const std::string& upgrade_token() const { return upgrade_token_; }
+  const websocket::Extensions& extensions() const { return extensions_; }
+  /// Requests whose responses can still be paired.
+  std::size_t pending() const { return pending_.size() - first_; }
+
+ private:
+  bool MayResume() const;
+  void Pop();
+
+  std::vector<PendingRequest> pending_;  ///< from first_ on; a deque would cost 600 bytes idle
+  std::size_t first_ = 0;
+  std::uint64_t last_exchange_ = 0;
+  std::uint64_t forgotten_ = 0;  ///< requests dropped from the front, not yet answered
+
+  bool in_doubt_ = false;       ///< requests may have been lost, or abandoned
+  bool answer_owed_ = false;    ///< in doubt: no unpaired response has ended since
+  bool pipelined_ = false;      ///< two were in flight when an answer came
+  bool response_open_ = false;  ///< between OnFinalResponse and OnFinalResponseEnd
+  bool unclaimed_ = false;      ///< since the last request, a response came that answers none
+  std::uint64_t unpaired_ = 0;  ///< in doubt: requests since, less responses since
+
+  UpgradeKind upgrade_ = UpgradeKind::kNone;
+  std::string upgrade_token_;
+  websocket::Extensions extensions_;
+};
+
+}  // namespace tlscope::http1
