@@ -5,17 +5,9 @@
 
 #include <cstddef>
 
+#include "parsers/core/field_syntax.h"
+
 namespace tlscope {
-namespace {
-
-std::string_view Trim(std::string_view value) {
-  constexpr std::string_view kBlank = " \t\r";
-  const std::size_t first = value.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return value.substr(first, value.find_last_not_of(kBlank) + 1 - first);
-}
-
-}  // namespace
 
 std::string_view FindField(std::string_view lines, std::string_view name) {
   while (!lines.empty()) {

@@ -9,7 +9,7 @@ namespace {
 
 using boost::system::error_code;
 
-constexpr std::size_t kReadBytes = std::size_t{64} << 10;
+constexpr std::size_t kSocketReadBytes = std::size_t{64} << 10;
 
 // What an agent gets of the thread before it is the next one's turn.
 constexpr std::size_t kEntriesPerTurn = 64;
@@ -72,7 +72,7 @@ void AgentConnection::Tick(Clock::time_point now) {
 void AgentConnection::Read() {
   if (closed_ || finished_ || reading_) return;
   reading_ = true;
-  const std::span<char> room = session_.PrepareInput(kReadBytes).first(kReadBytes);
+  const std::span<char> room = session_.PrepareInput(kSocketReadBytes).first(kSocketReadBytes);
   stream_->Read(room, [self = shared_from_this(), hold = owner_.Hold()](const error_code& error,
                                                                         std::size_t bytes) {
     self->reading_ = false;
@@ -140,7 +140,7 @@ void AgentConnection::Drain() {
   if (closed_ || writing()) return;
   if (!std::exchange(draining_, true)) stream_->EndWriting();
   if (std::exchange(reading_, true)) return;
-  const std::span<char> room = session_.PrepareInput(kReadBytes).first(kReadBytes);
+  const std::span<char> room = session_.PrepareInput(kSocketReadBytes).first(kSocketReadBytes);
   stream_->Read(room, [self = shared_from_this(), hold = owner_.Hold()](const error_code& error,
                                                                         std::size_t) {
     self->reading_ = false;

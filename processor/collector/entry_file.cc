@@ -19,7 +19,7 @@
 namespace tlscope {
 namespace {
 
-constexpr std::size_t kReadBytes = std::size_t{256} << 10;
+constexpr std::size_t kFileReadBytes = std::size_t{256} << 10;
 
 // Between attempts to store what could not be.
 constexpr std::chrono::milliseconds kRetry{100};
@@ -67,8 +67,8 @@ Result<ImportEnd> Importer::Run(int fd) {
       Commit();
       return ImportEnd::kStopped;
     }
-    const std::span<char> room = input_.Prepare(kReadBytes);
-    const ssize_t got = read(fd, room.data(), kReadBytes);
+    const std::span<char> room = input_.Prepare(kFileReadBytes);
+    const ssize_t got = read(fd, room.data(), kFileReadBytes);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (got < 0) return Fail(Errc::kSystem, errno, "read " + options_.path);
     if (got == 0) break;

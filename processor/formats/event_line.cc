@@ -16,9 +16,8 @@ namespace tlscope {
 namespace {
 
 using google::protobuf::FieldDescriptor;
-using google::protobuf::Message;
 
-void AppendFields(const Message& message, std::string& out);
+void AppendFields(const google::protobuf::Message& message, std::string& out);
 
 /// A list with commas would look like another field.
 void AppendJoined(const std::vector<std::string>& values, std::string& out) {
@@ -28,14 +27,15 @@ void AppendJoined(const std::vector<std::string>& values, std::string& out) {
   }
 }
 
-std::vector<std::string> ValuesOf(const Message& message, const FieldDescriptor& field) {
+std::vector<std::string> ValuesOf(const google::protobuf::Message& message,
+                                  const FieldDescriptor& field) {
   const auto& reflection = *message.GetReflection();
   std::vector<std::string> values;
   for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
       values.push_back(reflection.GetRepeatedString(message, &field, i));
     } else if (field.is_map()) {
-      const Message& entry = reflection.GetRepeatedMessage(message, &field, i);
+      const google::protobuf::Message& entry = reflection.GetRepeatedMessage(message, &field, i);
       const auto& of_entry = *entry.GetReflection();
       values.push_back(of_entry.GetString(entry, field.message_type()->map_key()) + '=' +
                        of_entry.GetString(entry, field.message_type()->map_value()));
@@ -45,13 +45,15 @@ std::vector<std::string> ValuesOf(const Message& message, const FieldDescriptor&
   return values;
 }
 
-void AppendScalar(const Message& message, const FieldDescriptor& field, std::string& out) {
+void AppendScalar(const google::protobuf::Message& message, const FieldDescriptor& field,
+                  std::string& out) {
   if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING)
     return AppendFieldValue(message.GetReflection()->GetString(message, &field), out);
   out += ScalarText(message, field);
 }
 
-void AppendField(const Message& message, const FieldDescriptor& field, std::string& out) {
+void AppendField(const google::protobuf::Message& message, const FieldDescriptor& field,
+                 std::string& out) {
   const auto& reflection = *message.GetReflection();
   const bool nested = field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !field.is_map() &&
                       field.message_type() != v1::Endpoint::descriptor();
@@ -66,7 +68,7 @@ void AppendField(const Message& message, const FieldDescriptor& field, std::stri
   AppendScalar(message, field, out);
 }
 
-void AppendFields(const Message& message, std::string& out) {
+void AppendFields(const google::protobuf::Message& message, std::string& out) {
   std::vector<const FieldDescriptor*> fields;
   message.GetReflection()->ListFields(message, &fields);
   for (const FieldDescriptor* field : fields) AppendField(message, *field, out);

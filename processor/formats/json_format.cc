@@ -175,7 +175,7 @@ void AppendCondition(const Message& message, std::string& out) {
 }
 
 /// All of them in the same form, as a list has one name.
-void AppendOffers(const std::vector<std::string_view>& offers, std::string& out) {
+void AppendOffersMember(const std::vector<std::string_view>& offers, std::string& out) {
   if (offers.empty()) return;
   const bool text = std::all_of(offers.begin(), offers.end(), IsUtf8);
   out += text ? R"(,"offered_protocols":[)" : R"(,"offered_protocols_base64":[)";
@@ -287,7 +287,7 @@ void JsonFormat::AppendObject(const HandshakeEvent& event, std::string& out) {
   AppendConnection(event.connection, event.uuid, facts, out);
   AppendDirection(event.direction, out);
   AppendWord(R"(,"type":)", HandshakePartName(event.kind), out);
-  AppendOffers(event.offers, out);
+  AppendOffersMember(event.offers, out);
 }
 
 void JsonFormat::AppendObject(const ProtocolEvent& event, std::string& out) {

@@ -12,7 +12,7 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-constexpr std::size_t kReadBytes = std::size_t{16} << 10;
+constexpr std::size_t kServerReadBytes = std::size_t{16} << 10;
 
 // What a client gets of the thread before it is the next one's turn.
 constexpr std::size_t kMessagesPerTurn = 32;
@@ -51,9 +51,9 @@ TopicSet BrokerConnection::topics_awaited() const {
 
 void BrokerConnection::Read() {
   if (closed_ || finished_) return;
-  const std::span<char> room = session_->PrepareInput(kReadBytes);
+  const std::span<char> room = session_->PrepareInput(kServerReadBytes);
   socket_.async_read_some(
-      asio::buffer(room.data(), kReadBytes),
+      asio::buffer(room.data(), kServerReadBytes),
       [self = shared_from_this(), hold = owner_.Hold()](error_code error, std::size_t bytes) {
         if (self->closed_) return;
         if (error) return self->Finish();  // whoever says no more is done

@@ -18,7 +18,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kReadBytes = std::size_t{256} << 10;
+constexpr std::size_t kClientReadBytes = std::size_t{256} << 10;
 
 // Requests are numbered from here on, subscriptions below.
 constexpr std::uint64_t kFirstRequest = std::uint64_t{1} << 32;
@@ -140,7 +140,7 @@ Result<const v1::ServerMessage*> IpcClient::Next(std::optional<Milliseconds> tim
 /// False when nothing came in time.
 Result<bool> IpcClient::ReadMore(Deadline deadline) {
   for (;;) {
-    const std::span<char> room = input_.Prepare(kReadBytes);
+    const std::span<char> room = input_.Prepare(kClientReadBytes);
     const ssize_t bytes = recv(socket_.get(), room.data(), room.size(), 0);
     if (bytes > 0) {
       input_.Commit(static_cast<std::size_t>(bytes));

@@ -22,7 +22,6 @@ namespace {
 
 using google::protobuf::EnumDescriptor;
 using google::protobuf::FieldDescriptor;
-using google::protobuf::Message;
 using google::protobuf::Reflection;
 
 void AppendDouble(double value, std::string& out) {
@@ -64,7 +63,7 @@ bool ZeroMeansSomething(const FieldDescriptor& field) {
 /// Writes the fields of one message.
 class Printer {
  public:
-  Printer(const Message& message, UnsetFields unset, std::string& out)
+  Printer(const google::protobuf::Message& message, UnsetFields unset, std::string& out)
       : message_(message), reflection_(*message.GetReflection()), unset_(unset), out_(out) {}
 
   void AppendMembers() {
@@ -187,7 +186,7 @@ class Printer {
   void AppendMap(const FieldDescriptor& field) {
     std::vector<std::string> members;
     for (int i = 0; i < reflection_.FieldSize(message_, &field); ++i) {
-      const Message& entry = reflection_.GetRepeatedMessage(message_, &field, i);
+      const google::protobuf::Message& entry = reflection_.GetRepeatedMessage(message_, &field, i);
       std::string member;
       // All maps of ours have strings for keys.
       AppendJsonString(entry.GetReflection()->GetString(entry, field.message_type()->map_key()),
@@ -205,7 +204,7 @@ class Printer {
     out_.push_back('}');
   }
 
-  const Message& message_;
+  const google::protobuf::Message& message_;
   const Reflection& reflection_;
   const UnsetFields unset_;
   std::string& out_;
@@ -214,17 +213,19 @@ class Printer {
 
 }  // namespace
 
-void AppendJsonMembers(const Message& message, UnsetFields unset, std::string& out) {
+void AppendJsonMembers(const google::protobuf::Message& message, UnsetFields unset,
+                       std::string& out) {
   Printer(message, unset, out).AppendMembers();
 }
 
-std::string ScalarText(const Message& message, const FieldDescriptor& field) {
+std::string ScalarText(const google::protobuf::Message& message, const FieldDescriptor& field) {
   std::string text;
   Printer(message, UnsetFields::kLeaveOut, text).AppendScalar(field);
   return text.starts_with('"') ? text.substr(1, text.size() - 2) : text;
 }
 
-void AppendJsonMessage(const Message& message, UnsetFields unset, std::string& out) {
+void AppendJsonMessage(const google::protobuf::Message& message, UnsetFields unset,
+                       std::string& out) {
   if (message.GetDescriptor() == v1::Endpoint::descriptor())
     return AppendEndpointText(static_cast<const v1::Endpoint&>(message), out);
   const std::size_t begin = out.size();

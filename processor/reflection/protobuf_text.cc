@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "processor/text/decimal.h"
+#include "processor/text/hex_digits.h"
 #include "processor/text/printable.h"
 
 namespace tlscope {
@@ -81,12 +82,11 @@ bool IsMessage(std::string_view bytes) {
 }
 
 void AppendHex(std::string_view bytes, std::string& out) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
   out += "0x";
   for (const char c : bytes) {
     const auto byte = static_cast<unsigned char>(c);
-    out.push_back(kDigits[byte >> 4U]);
-    out.push_back(kDigits[byte & 15U]);
+    out.push_back(kHexDigits[byte >> 4U]);
+    out.push_back(kHexDigits[byte & 15U]);
   }
 }
 

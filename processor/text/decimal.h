@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string>
 
+#include "processor/text/hex_digits.h"
+
 namespace tlscope {
 
 /// Appends `value` in decimal.
@@ -19,7 +21,7 @@ inline void AppendDecimal(std::uint64_t value, std::string& out) {
 inline void AppendHexId(std::uint64_t value, std::string& out) {
   std::array<char, 16> digits;
   for (std::size_t i = 0; i < digits.size(); ++i) {
-    digits[i] = "0123456789abcdef"[value >> (60 - 4 * i) & 15];
+    digits[i] = kHexDigits[value >> (60 - 4 * i) & 15];
   }
   out.append(digits.data(), digits.size());
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "processor/text/base64.h"
+#include "processor/text/hex_digits.h"
 #include "processor/text/utf8.h"
 
 namespace tlscope {
@@ -29,14 +30,14 @@ constexpr std::array<bool, 256> kPlain = [] {
   return plain;
 }();
 
-constexpr std::size_t kBlock = 32;
+constexpr std::size_t kBlockBytes = 32;
 
 /// How many bytes at the front, in whole blocks, stand for themselves.
 std::size_t PlainBlocks(std::string_view bytes) {
   std::size_t length = 0;
-  for (; bytes.size() - length >= kBlock; length += kBlock) {
+  for (; bytes.size() - length >= kBlockBytes; length += kBlockBytes) {
     unsigned others = 0;
-    for (std::size_t i = 0; i < kBlock; ++i) {
+    for (std::size_t i = 0; i < kBlockBytes; ++i) {
       others |= unsigned{!IsPlain(static_cast<std::uint8_t>(bytes[length + i]))};
     }
     if (others != 0) break;
@@ -58,7 +59,6 @@ std::uint16_t CodeOf(std::string_view character) {
 
 /// RFC 8259 7.
 char* PutEscape(std::uint16_t code, char* to) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
   *to++ = '\\';
   switch (code) {
     case '"':
@@ -76,7 +76,7 @@ char* PutEscape(std::uint16_t code, char* to) {
       return to;
     default:
       *to++ = 'u';
-      for (const int shift : {12, 8, 4, 0}) *to++ = kDigits[code >> shift & 15];
+      for (const int shift : {12, 8, 4, 0}) *to++ = kHexDigits[code >> shift & 15];
       return to;
   }
 }
@@ -90,9 +90,9 @@ constexpr std::size_t kGaveUp = 0;
 /// Appends about a block of `text`, which is not empty, byte by byte. How many bytes of it; kGaveUp
 /// where it is not UTF-8 and the policy says so.
 std::size_t AppendBlock(std::string_view text, NotUtf8 policy, std::string& out) {
-  std::array<char, kLongestEscape * kBlock> buffer;  // no character grows by more
+  std::array<char, kLongestEscape * kBlockBytes> buffer;  // no character grows by more
   char* to = buffer.data();
-  const std::size_t end = std::min(kBlock, text.size());
+  const std::size_t end = std::min(kBlockBytes, text.size());
   std::size_t at = 0;
   while (at < end) {
     const auto byte = static_cast<std::uint8_t>(text[at]);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "processor/text/hex_digits.h"
 #include "processor/text/utf8.h"
 
 namespace tlscope {
@@ -50,9 +51,8 @@ std::size_t HarmlessLength(std::string_view bytes) {
 }  // namespace
 
 void AppendEscaped(char byte, std::string& out) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
   const auto value = static_cast<std::uint8_t>(byte);
-  out += {'\\', 'x', kDigits[value >> 4], kDigits[value & 15]};
+  out += {'\\', 'x', kHexDigits[value >> 4], kHexDigits[value & 15]};
 }
 
 void AppendFieldValue(std::string_view bytes, std::string& out) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/text/tls_version.h"
 
+#include "processor/text/hex_digits.h"
+
 namespace tlscope {
 
 void AppendTlsVersion(std::uint16_t version, std::string& out) {
@@ -22,8 +24,7 @@ void AppendTlsVersion(std::uint16_t version, std::string& out) {
       return;
     default:
       out += "0x";
-      for (int shift = 12; shift >= 0; shift -= 4)
-        out.push_back("0123456789abcdef"[version >> shift & 15]);
+      for (int shift = 12; shift >= 0; shift -= 4) out.push_back(kHexDigits[version >> shift & 15]);
   }
 }
 
