@@ -52,29 +52,27 @@ Error ErrorOf(const v1::Error& error, const std::string& what) {
 }
 
 Result<IpcClient> IpcClient::Connect(const Options& options) {
-  Result<std::string> path = SocketPath(options.instance);
-  if (!path) return tl::make_unexpected(path.error());
+  TLSCOPE_TRY(std::string path, SocketPath(options.instance));
   UniqueFd made(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!made) return Fail(Errc::kSystem, errno, "make a Unix domain socket");
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  path->copy(address.sun_path, sizeof address.sun_path - 1);
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
   // Blocks only while the agent has more clients waiting than its backlog holds.
   if (connect(made.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return Unreachable(options.instance, *path, errno);
+    return Unreachable(options.instance, path, errno);
   const int flags = fcntl(made.get(), F_GETFL);
   if (flags < 0 || fcntl(made.get(), F_SETFL, flags | O_NONBLOCK) != 0)
-    return Fail(Errc::kSystem, errno, "set up the connection to " + *path);
+    return Fail(Errc::kSystem, errno, "set up the connection to " + path);
 
-  IpcClient client(options, std::move(*path), std::move(made));
+  IpcClient client(options, std::move(path), std::move(made));
   const std::string what = "talk to the agent '" + options.instance.name + "'";
-  Result<const v1::ServerMessage*> first = client.Await(0, what);
-  if (!first) return tl::make_unexpected(first.error());
-  if (!(*first)->has_welcome() || (*first)->welcome().protocol() != 1) {
+  TLSCOPE_TRY(const v1::ServerMessage* first, client.Await(0, what));
+  if (!first->has_welcome() || first->welcome().protocol() != 1) {
     return Fail(Errc::kSystem, 0, what + ": it speaks another protocol",
                 "use the tlscope that the agent was started from");
   }
-  client.welcome_ = (*first)->welcome();
+  client.welcome_ = first->welcome();
   return client;
 }
 
@@ -84,19 +82,17 @@ Result<v1::Reply> IpcClient::Request(const v1::Command& command) {
   *message.mutable_request()->mutable_command() = command;
   const std::string what = "carry out '" + std::string(CommandName(command)) + "' on the agent '" +
                            options_.instance.name + "'";
-  if (Result<void> sent = Send(message); !sent) return tl::make_unexpected(sent.error());
-  Result<const v1::ServerMessage*> answer = Await(message.id(), what);
-  if (!answer) return tl::make_unexpected(answer.error());
-  return (*answer)->reply();
+  TLSCOPE_TRY(Send(message));
+  TLSCOPE_TRY(const v1::ServerMessage* answer, Await(message.id(), what));
+  return answer->reply();
 }
 
 Result<void> IpcClient::Subscribe(std::uint64_t id, const v1::Subscribe& wish) {
   v1::ClientMessage message;
   message.set_id(id);
   *message.mutable_subscribe() = wish;
-  if (Result<void> sent = Send(message); !sent) return sent;
-  Result<const v1::ServerMessage*> answer = Await(id, "subscribe");
-  if (!answer) return tl::make_unexpected(answer.error());
+  TLSCOPE_TRY(Send(message));
+  TLSCOPE_TRY(Await(id, "subscribe"));
   return {};
 }
 
@@ -105,17 +101,16 @@ Result<const v1::ServerMessage*> IpcClient::Await(std::uint64_t id, const std::s
   const Clock::time_point deadline = Clock::now() + options_.deadline;
   for (;;) {
     const auto left = std::chrono::ceil<Milliseconds>(deadline - Clock::now());
-    Result<const v1::ServerMessage*> message = Next(std::max(left, Milliseconds{0}));
-    if (!message) return message;
-    if (*message == nullptr) {
+    TLSCOPE_TRY(const v1::ServerMessage* message, Next(std::max(left, Milliseconds{0})));
+    if (message == nullptr) {
       return Fail(
           Errc::kSystem, ETIMEDOUT, what,
           "the agent does not answer: look at its process, " + std::to_string(welcome_.pid()));
     }
     // What concerns the whole connection has no id.
-    if ((*message)->has_error() && ((*message)->id() == id || (*message)->id() == 0))
-      return tl::make_unexpected(ErrorOf((*message)->error(), what));
-    if ((*message)->id() == id) return message;
+    if (message->has_error() && (message->id() == id || message->id() == 0))
+      return tl::make_unexpected(ErrorOf(message->error(), what));
+    if (message->id() == id) return message;
   }
 }
 
@@ -131,9 +126,8 @@ Result<const v1::ServerMessage*> IpcClient::Next(std::optional<Milliseconds> tim
       return Fail(Errc::kSystem, 0, "understand what " + path_ + " sends",
                   "use the tlscope that the agent was started from");
     }
-    const Result<bool> read = ReadMore(deadline);
-    if (!read) return tl::make_unexpected(read.error());
-    if (!*read) return nullptr;
+    TLSCOPE_TRY(const bool read, ReadMore(deadline));
+    if (!read) return nullptr;
   }
 }
 

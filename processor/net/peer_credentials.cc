@@ -36,9 +36,8 @@ Result<Peer> PeerOf(int socket_fd) {
   socklen_t bytes = sizeof credentials;
   if (getsockopt(socket_fd, SOL_SOCKET, SO_PEERCRED, &credentials, &bytes) != 0)
     return Fail(Errc::kSystem, errno, "read the user of a client");
-  Result<std::vector<gid_t>> groups = GroupsOf(socket_fd);
-  if (!groups) return tl::make_unexpected(groups.error());
-  return Peer{credentials.uid, credentials.gid, credentials.pid, std::move(*groups)};
+  TLSCOPE_TRY(std::vector<gid_t> groups, GroupsOf(socket_fd));
+  return Peer{credentials.uid, credentials.gid, credentials.pid, std::move(groups)};
 }
 
 }  // namespace tlscope

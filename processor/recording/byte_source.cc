@@ -132,9 +132,7 @@ MaybeZstdSource::~MaybeZstdSource() = default;
 Result<bool> MaybeZstdSource::Refill() {
   taken_ += end_;
   begin_ = end_ = 0;
-  const Result<std::size_t> got = from_.Read(input_);
-  if (!got) return tl::make_unexpected(got.error());
-  end_ = *got;
+  TLSCOPE_TRY(end_, from_.Read(input_));
   return end_ > 0;
 }
 
@@ -142,10 +140,9 @@ Result<void> MaybeZstdSource::Begin() {
   begun_ = true;
   // Four bytes tell; a pipe may bring them one by one.
   while (end_ < 4) {
-    const Result<std::size_t> got = from_.Read(std::span(input_).subspan(end_));
-    if (!got) return tl::make_unexpected(got.error());
-    if (*got == 0) break;
-    end_ += *got;
+    TLSCOPE_TRY(const std::size_t got, from_.Read(std::span(input_).subspan(end_)));
+    if (got == 0) break;
+    end_ += got;
   }
   if (BeginsAsZstd({input_.data(), end_})) decoder_ = std::make_unique<Decoder>();
   return {};
@@ -153,7 +150,7 @@ Result<void> MaybeZstdSource::Begin() {
 
 Result<std::size_t> MaybeZstdSource::Read(std::span<char> room) {
   if (!begun_) {
-    if (auto begun = Begin(); !begun) return tl::make_unexpected(begun.error());
+    TLSCOPE_TRY(Begin());
   }
   if (!decoder_) {
     if (begin_ == end_) return from_.Read(room);
@@ -179,9 +176,7 @@ Result<std::size_t> MaybeZstdSource::Read(std::span<char> room) {
     if (consumed || out.pos > 0) in_frame_ = left != 0;
     if (out.pos > 0) return out.pos;
     if (begin_ < end_) continue;
-    const Result<bool> refilled = Refill();
-    if (!refilled) return tl::make_unexpected(refilled.error());
-    more = *refilled;
+    TLSCOPE_TRY(more, Refill());
   }
   if (in_frame_)
     return Fail(Errc::kInvalidRecord, 0, "decompress beyond byte " + std::to_string(taken_),

@@ -28,7 +28,7 @@ Result<void> Remove(const std::string& path) {
 
 Result<UniqueFd> MakeRecordingFile(const std::string& path, bool replace) {
   if (replace) {
-    if (auto removed = Remove(path); !removed) return tl::make_unexpected(removed.error());
+    TLSCOPE_TRY(Remove(path));
   }
   UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
                    kPrivateMode));

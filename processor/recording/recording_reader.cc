@@ -21,7 +21,7 @@ constexpr const char* kWhatIsRead = ": everything before it was read";
 
 Result<std::unique_ptr<RecordingReader>> RecordingReader::Open(ByteSource& source) {
   std::unique_ptr<RecordingReader> reader(new RecordingReader(source));
-  if (auto read = reader->ReadFirst(); !read) return tl::make_unexpected(read.error());
+  TLSCOPE_TRY(reader->ReadFirst());
   return reader;
 }
 
@@ -34,11 +34,10 @@ RecordingReader::~RecordingReader() = default;
 
 /// False at the end of the source.
 Result<bool> RecordingReader::Fill() {
-  const Result<std::size_t> got = source_.Read(delimited_.Prepare(kReadBytes));
-  if (!got) return tl::make_unexpected(got.error());
-  delimited_.Commit(*got);
-  fed_bytes_ += *got;
-  return *got > 0;
+  TLSCOPE_TRY(const std::size_t got, source_.Read(delimited_.Prepare(kReadBytes)));
+  delimited_.Commit(got);
+  fed_bytes_ += got;
+  return got > 0;
 }
 
 Result<void> RecordingReader::ReadFirst() {
@@ -48,9 +47,8 @@ Result<void> RecordingReader::ReadFirst() {
   std::string_view bytes;
   DelimitedReader::Status status{};
   while ((status = delimited_.Next(bytes)) == DelimitedReader::Status::kNeedMore) {
-    const Result<bool> filled = Fill();
-    if (!filled) return tl::make_unexpected(filled.error());
-    if (!*filled)
+    TLSCOPE_TRY(const bool filled, Fill());
+    if (!filled)
       return refuse(fed_bytes_ == 0 ? "it is empty"
                                     : "it is no recording, or cut within its header");
   }
@@ -59,9 +57,7 @@ Result<void> RecordingReader::ReadFirst() {
     return refuse("it begins with something else than a recording");
   if (!WrongChecksum(bytes).empty()) return refuse("its header is damaged");
   checked_ = entry_->has_checksum();
-  auto info = ReadHeader(entry_->header());
-  if (!info) return tl::make_unexpected(info.error());
-  info_ = std::move(*info);
+  TLSCOPE_TRY(info_, ReadHeader(entry_->header()));
   return {};
 }
 
