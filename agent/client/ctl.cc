@@ -33,11 +33,9 @@ std::string Text(const v1::Reply& reply) {
 }  // namespace
 
 Result<void> RunControl(const ControlCommand& command) {
-  Result<IpcClient> client = IpcClient::Connect({.instance = command.instance});
-  if (!client) return tl::make_unexpected(client.error());
-  const Result<v1::Reply> reply = client->Request(command.command);
-  if (!reply) return tl::make_unexpected(reply.error());
-  const std::string text = command.json ? Json(*reply) : Text(*reply);
+  TLSCOPE_TRY(IpcClient client, IpcClient::Connect({.instance = command.instance}));
+  TLSCOPE_TRY(const v1::Reply reply, client.Request(command.command));
+  const std::string text = command.json ? Json(reply) : Text(reply);
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
     return Fail(Errc::kSystem, errno, "write to standard output");
   return {};

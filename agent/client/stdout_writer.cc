@@ -11,9 +11,8 @@
 namespace tlscope {
 
 Result<StdoutWriter> StdoutWriter::Open(int interrupt_fd) {
-  Result<FdWriter> writer = FdWriter::Open(STDOUT_FILENO);
-  if (!writer) return tl::make_unexpected(std::move(writer.error()));
-  return StdoutWriter(std::move(*writer), interrupt_fd);
+  TLSCOPE_TRY(FdWriter writer, FdWriter::Open(STDOUT_FILENO));
+  return StdoutWriter(std::move(writer), interrupt_fd);
 }
 
 Result<StdoutWriter::Outcome> StdoutWriter::Write(std::string bytes) {

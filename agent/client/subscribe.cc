@@ -89,27 +89,22 @@ class Subscriber {
 };
 
 Result<void> Subscriber::Run() {
-  Result<IpcClient> first = Connect();
-  if (!first) return tl::make_unexpected(first.error());
-  std::optional<IpcClient> client = std::move(*first);
+  TLSCOPE_TRY(IpcClient first, Connect());
+  std::optional<IpcClient> client = std::move(first);
   while (client) {
-    const Result<State> state = Follow(*client);
-    if (!state) return tl::make_unexpected(state.error());
-    if (*state == State::kOver) return {};
+    TLSCOPE_TRY(const State state, Follow(*client));
+    if (state == State::kOver) return {};
     if (!command_.reconnect) {
       spdlog::info("the agent '{}' has ended", command_.instance.name);
       return {};
     }
-    Result<std::optional<IpcClient>> again = ConnectAgain();
-    if (!again) return tl::make_unexpected(again.error());
-    client = std::move(*again);
+    TLSCOPE_TRY(client, ConnectAgain());
   }
   return {};
 }
 
 Result<IpcClient> Subscriber::Connect() {
-  Result<IpcClient> client = IpcClient::Connect({.instance = command_.instance});
-  if (!client) return client;
+  TLSCOPE_TRY(IpcClient client, IpcClient::Connect({.instance = command_.instance}));
   v1::Subscribe wish = command_.wish;
   if (since_unix_ns_ != 0) {
     // What the new agent has said before we came.
@@ -117,9 +112,8 @@ Result<IpcClient> Subscriber::Connect() {
     v1::EventFilter& filter = *wish.mutable_filter();
     filter.set_since_unix_ns(std::max(filter.since_unix_ns(), since_unix_ns_));
   }
-  if (Result<void> done = client->Subscribe(kSubscription, wish); !done)
-    return tl::make_unexpected(done.error());
-  client->InterruptBy(stop_.signal_fd());
+  TLSCOPE_TRY(client.Subscribe(kSubscription, wish));
+  client.InterruptBy(stop_.signal_fd());
   return client;
 }
 
@@ -198,11 +192,9 @@ Result<std::optional<IpcClient>> Subscriber::ConnectAgain() {
 }  // namespace
 
 Result<void> RunSubscribe(const SubscribeCommand& command) {
-  const Result<StopSignal> stop = StopSignal::Open();
-  if (!stop) return tl::make_unexpected(stop.error());
-  Result<StdoutWriter> writer = StdoutWriter::Open(stop->signal_fd());
-  if (!writer) return tl::make_unexpected(writer.error());
-  return Subscriber(command, *stop, std::move(*writer)).Run();
+  TLSCOPE_TRY(const StopSignal stop, StopSignal::Open());
+  TLSCOPE_TRY(StdoutWriter writer, StdoutWriter::Open(stop.signal_fd()));
+  return Subscriber(command, stop, std::move(writer)).Run();
 }
 
 }  // namespace tlscope

@@ -128,7 +128,7 @@ Result<void> Collecting::Run(CollectorOptions options) {
   auto collector = Collector::Open(io_, store_, std::move(options), [this] { Stop(); });
   if (!collector) return tl::make_unexpected(std::move(collector.error()));
   collector_ = std::move(*collector);
-  if (auto awaited = AwaitSignal(); !awaited) return awaited;
+  TLSCOPE_TRY(AwaitSignal());
   std::string urls;
   for (const std::string& url : collector_->urls()) urls += (urls.empty() ? "" : ", ") + url;
   spdlog::info("ready: listening on {}; stop with Ctrl-C", urls);
@@ -164,13 +164,11 @@ void Collecting::Stop() {
 Result<void> RunCollect(const CollectOptions& options) {
   KeepFreedMemory();
   RaiseDescriptorLimit();
-  const Result<StopSignal> stop = StopSignal::Open();
-  if (!stop) return tl::make_unexpected(stop.error());
+  TLSCOPE_TRY(const StopSignal stop, StopSignal::Open());
   std::vector<ListenTarget> targets;
   for (const std::string& url : options.listen) {
-    auto target = ListenTarget::Parse(url);
-    if (!target) return tl::make_unexpected(std::move(target.error()));
-    targets.push_back(std::move(*target));
+    TLSCOPE_TRY(auto target, ListenTarget::Parse(url));
+    targets.push_back(std::move(target));
   }
   std::optional<Error> broken;
   auto outputs = OpenCollectorOutputs(
@@ -179,8 +177,8 @@ Result<void> RunCollect(const CollectOptions& options) {
   if (!outputs) return tl::make_unexpected(std::move(outputs.error()));
   EntryStore store(std::move(*outputs));
   const auto collect = [&]() -> Result<void> {
-    if (!options.import_path.empty()) return Import(options, store, *stop);
-    return Collecting(store, *stop)
+    if (!options.import_path.empty()) return Import(options, store, stop);
+    return Collecting(store, stop)
         .Run({.listen = std::move(targets),
               .tls = options.tls,
               .limits = options.limits,

@@ -67,18 +67,15 @@ Result<std::unique_ptr<Storage>> OpenStorage(const OutputSpec& spec, const Outpu
 Result<std::unique_ptr<CollectorOutput>> OpenOutput(const OutputSpec& spec,
                                                     const OutputOptions& options, bool alone,
                                                     const CollectorOutputHooks& hooks) {
-  const auto terminal = GoesToTerminal(spec);
-  if (!terminal) return tl::make_unexpected(terminal.error());
+  TLSCOPE_TRY(const auto terminal, GoesToTerminal(spec));
   if (spec.network()) {
     return Fail(Errc::kUsage, 0, "send what is collected to " + spec.text,
                 "name a file, or have agents send to both with one -o each");
   }
-  auto format = MakeCollectorFormat(spec.format, options, *terminal);
-  if (!format) return tl::make_unexpected(std::move(format.error()));
+  TLSCOPE_TRY(auto format, MakeCollectorFormat(spec.format, options, terminal));
   StreamPositions positions;
-  auto storage = OpenStorage(spec, options, *format, positions, alone, hooks);
-  if (!storage) return tl::make_unexpected(std::move(storage.error()));
-  return std::make_unique<CollectorOutput>(std::move(*format), spec.format, std::move(*storage),
+  TLSCOPE_TRY(auto storage, OpenStorage(spec, options, format, positions, alone, hooks));
+  return std::make_unique<CollectorOutput>(std::move(format), spec.format, std::move(storage),
                                            std::move(positions));
 }
 
@@ -86,13 +83,11 @@ Result<std::unique_ptr<CollectorOutput>> OpenOutput(const OutputSpec& spec,
 
 Result<std::vector<std::unique_ptr<CollectorOutput>>> OpenCollectorOutputs(
     const OutputOptions& options, const CollectorOutputHooks& hooks) {
-  const auto specs = OutputsOf(options);
-  if (!specs) return tl::make_unexpected(specs.error());
+  TLSCOPE_TRY(const auto specs, OutputsOf(options));
   std::vector<std::unique_ptr<CollectorOutput>> outputs;
-  for (const OutputSpec& spec : *specs) {
-    auto output = OpenOutput(spec, options, specs->size() == 1, hooks);
-    if (!output) return tl::make_unexpected(std::move(output.error()));
-    outputs.push_back(std::move(*output));
+  for (const OutputSpec& spec : specs) {
+    TLSCOPE_TRY(auto output, OpenOutput(spec, options, specs.size() == 1, hooks));
+    outputs.push_back(std::move(output));
   }
   return outputs;
 }

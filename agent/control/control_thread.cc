@@ -60,9 +60,7 @@ class ControlThread::Impl {
       if (bus_.stage() == Stage::kCapturing) return std::nullopt;
       return std::string(StageName(bus_.stage()));
     };
-    auto opened = HttpEndpoint::Open(io_, options.metrics, std::move(handlers));
-    if (!opened) return tl::make_unexpected(opened.error());
-    endpoint_ = std::move(*opened);
+    TLSCOPE_TRY(endpoint_, HttpEndpoint::Open(io_, options.metrics, std::move(handlers)));
     spdlog::info("metrics are at http://{}/metrics", options.metrics);
     return {};
   }
@@ -135,9 +133,7 @@ Result<std::unique_ptr<ControlThread>> ControlThread::Open(const CaptureOptions&
     if (options.instance_given) return tl::make_unexpected(opened.error());
     Warn(bus, opened.error().Describe() + "; this agent cannot be controlled from outside");
   }
-  if (auto opened = impl->OpenEndpoint(options); !opened) {
-    return tl::make_unexpected(opened.error());
-  }
+  TLSCOPE_TRY(impl->OpenEndpoint(options));
   return std::unique_ptr<ControlThread>(new ControlThread(std::move(impl)));
 }
 

@@ -37,9 +37,7 @@ Result<TextFormatOptions> TextOptions(const OutputOptions& options, const Format
   text.body_view = options.body_view;
   text.cut_by = BodyLimitName(options);
   if (options.protoset_path.empty()) return text;
-  auto protoset = Protoset::Open(options.protoset_path);
-  if (!protoset) return tl::make_unexpected(protoset.error());
-  text.protoset = std::move(*protoset);
+  TLSCOPE_TRY(text.protoset, Protoset::Open(options.protoset_path));
   return text;
 }
 
@@ -68,9 +66,8 @@ Result<std::shared_ptr<Format>> MakeFormat(FormatKind kind, const OutputOptions&
                                            const FormatContext& context) {
   switch (kind) {
     case FormatKind::kText: {
-      const auto text = TextOptions(options, context);
-      if (!text) return tl::make_unexpected(text.error());
-      return std::make_shared<TextFormat>(*text);
+      TLSCOPE_TRY(const auto text, TextOptions(options, context));
+      return std::make_shared<TextFormat>(text);
     }
     case FormatKind::kHex:
       return std::make_shared<HexFormat>(context.realtime_offset_ns);
