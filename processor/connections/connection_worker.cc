@@ -61,9 +61,9 @@ ConnectionWorker::~ConnectionWorker() { env_.budget.Give(held_bytes_); }
 
 void ConnectionWorker::OnData(const SSLDataEvent& event) {
   if (waits_ && !event.socket.known() && Hold(event)) return;
-  Learn(event);
+  CompleteInfo(event);
   ReleaseHeld();
-  Take(event);
+  Process(event);
 }
 
 void ConnectionWorker::OnSocket(const SSLSocketEvent& event) {
@@ -97,12 +97,12 @@ void ConnectionWorker::ReleaseHeld() {
   }
   for (Held& held : std::exchange(held_, {})) {
     held.event.data = held.data;
-    Take(held.event);
+    Process(held.event);
   }
   env_.budget.Give(std::exchange(held_bytes_, 0));
 }
 
-void ConnectionWorker::Take(const SSLDataEvent& event) {
+void ConnectionWorker::Process(const SSLDataEvent& event) {
   if (!env_.Wants(info_.tuple)) {
     ++env_.stats.filtered_events;
     env_.stats.filtered_bytes += event.data.size();
@@ -116,23 +116,23 @@ void ConnectionWorker::Take(const SSLDataEvent& event) {
     speaker_ = event.direction;
   }
   const std::uint64_t ktime_ns = event.origin.ktime_ns;
-  const DirectionStream::Fit fit = stream.Place(event.stream_offset, event.data.size());
-  if (fit.missing != 0) Lose(event.direction, fit.missing, ktime_ns);
-  if (fit.seen != 0) {
+  const DirectionStream::Fit fit = stream.Advance(event.stream_offset, event.data.size());
+  if (fit.missing_bytes != 0) Lose(event.direction, fit.missing_bytes, ktime_ns);
+  if (fit.overlap_bytes != 0) {
     ++env_.stats.overlaps;
-    env_.stats.overlap_bytes += fit.seen;
+    env_.stats.overlap_bytes += fit.overlap_bytes;
   }
-  const std::string_view fresh = event.data.substr(fit.seen);
+  const std::string_view fresh = event.data.substr(fit.overlap_bytes);
   if (!fresh.empty()) {
     PublishPlaintext(event, fresh);
-    stream.Feed(fresh, ktime_ns, event.chunk_offset == 0 && fit.seen == 0);
+    stream.Feed(fresh, ktime_ns, event.chunk_offset == 0 && fit.overlap_bytes == 0);
   }
   if (event.ends_call) {
     // What was left out is known now. To wait for the next call to show it would hold a message
     // back until after its answer.
     const std::uint64_t call_end = event.stream_offset - event.chunk_offset + event.call_bytes;
-    const DirectionStream::Fit rest = stream.Place(call_end, 0);
-    if (rest.missing != 0) Lose(event.direction, rest.missing, ktime_ns);
+    const DirectionStream::Fit rest = stream.Advance(call_end, 0);
+    if (rest.missing_bytes != 0) Lose(event.direction, rest.missing_bytes, ktime_ns);
   }
 }
 
@@ -142,8 +142,8 @@ void ConnectionWorker::OnSslEnd(const std::array<std::uint64_t, 2>& bytes, std::
     DirectionStream& stream = streams_[Index(direction)];
     // A direction never heard may have been followed by an earlier worker: nothing is known lost.
     if (!stream.started()) continue;
-    const DirectionStream::Fit fit = stream.Place(bytes[Index(direction)], 0);
-    if (fit.missing != 0) Lose(direction, fit.missing, ktime_ns);
+    const DirectionStream::Fit fit = stream.Advance(bytes[Index(direction)], 0);
+    if (fit.missing_bytes != 0) Lose(direction, fit.missing_bytes, ktime_ns);
   }
 }
 
@@ -166,7 +166,7 @@ void ConnectionWorker::Finish(StreamEnd end) {
 }
 
 /// Later events may know what the first one did not.
-void ConnectionWorker::Learn(const SSLDataEvent& event) {
+void ConnectionWorker::CompleteInfo(const SSLDataEvent& event) {
   if (event.socket.known() && !info_.socket.known()) {
     info_.socket = event.socket;
     info_.provenance = event.provenance;
@@ -189,7 +189,7 @@ void ConnectionWorker::OnMessage(DataType direction, Message&& message) {
   env_.bus.Publish(TopicOf(message.parser), {message.last_ktime_ns, CorrelationOf(message)},
                    MessageEvent{info_, direction, uuid_.Of(direction), message});
   const std::uint64_t lost = pairing_.lost();
-  if (const auto exchange = pairing_.Take(std::move(message))) Publish(*exchange);
+  if (const auto exchange = pairing_.Pair(std::move(message))) Publish(*exchange);
   env_.stats.exchanges_lost += pairing_.lost() - lost;
   ReleaseLargeBuffers(message);
 }

@@ -91,8 +91,8 @@ class ConnectionWorker {
 
   bool Hold(const SSLDataEvent& event);
   void ReleaseHeld();
-  void Take(const SSLDataEvent& event);
-  void Learn(const SSLDataEvent& event);
+  void Process(const SSLDataEvent& event);
+  void CompleteInfo(const SSLDataEvent& event);
   void Lose(DataType direction, std::uint64_t bytes, std::uint64_t ktime_ns);
   void OnMessage(DataType direction, Message&& message);
   void PublishPlaintext(const SSLDataEvent& event, std::string_view fresh);

@@ -18,12 +18,12 @@ const ProtocolTable& ProtocolTable::Registered() {
   return table;
 }
 
-DirectionStream::Fit DirectionStream::Place(std::uint64_t offset, std::uint64_t bytes) {
+DirectionStream::Fit DirectionStream::Advance(std::uint64_t offset, std::uint64_t bytes) {
   Fit fit;
   if (started_ && offset > expected_offset_) {
-    fit.missing = offset - expected_offset_;
+    fit.missing_bytes = offset - expected_offset_;
   } else if (started_) {
-    fit.seen = std::min(expected_offset_ - offset, bytes);
+    fit.overlap_bytes = std::min(expected_offset_ - offset, bytes);
   }
   if (!started_) at_start_ = offset == 0;
   expected_offset_ = std::max(started_ ? expected_offset_ : 0, offset + bytes);

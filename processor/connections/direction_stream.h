@@ -46,13 +46,13 @@ class DirectionStream {
 
   /// How a piece sits against what came before it.
   struct Fit {
-    std::uint64_t missing = 0;  ///< bytes lost before the piece
-    std::uint64_t seen = 0;     ///< bytes at its start that have come before
+    std::uint64_t missing_bytes = 0;  ///< bytes lost before the piece
+    std::uint64_t overlap_bytes = 0;  ///< bytes at its start that have come before
   };
 
-  /// Takes note of a piece of `bytes` bytes at `offset` (the sum does not overflow). The first
-  /// piece fits wherever it is: a connection joined in the middle has lost nothing.
-  Fit Place(std::uint64_t offset, std::uint64_t bytes);
+  /// Moves on to the end of a piece of `bytes` bytes at `offset` (the sum does not overflow). The
+  /// first piece fits wherever it is: a connection joined in the middle has lost nothing.
+  Fit Advance(std::uint64_t offset, std::uint64_t bytes);
 
   /// Whether any piece has come.
   bool started() const { return started_; }

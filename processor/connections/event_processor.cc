@@ -136,7 +136,7 @@ WorkerTable::Slot& EventProcessor::SlotFor(const SSLDataEvent& event) {
 void EventProcessor::OnHandshake(const SSLHandshakeEvent& event) {
   ++stats_.handshake_events;
   const HandshakePart part = ReadHandshake(event);
-  if (!handshakes_.Learn(event, part.told)) ++stats_.handshakes_evicted;
+  if (!handshakes_.Add(event, part.told)) ++stats_.handshakes_evicted;
   WorkerTable::Slot* const slot =
       event.ssl.address != 0 ? workers_.Find(event.ssl) : workers_.OnSocket(event.socket);
   if (slot != nullptr) slot->worker.OnHandshake(part.told);

@@ -78,7 +78,7 @@ ExchangePairing::~ExchangePairing() {
   }
 }
 
-std::optional<Exchange> ExchangePairing::Take(Message&& message) {
+std::optional<Exchange> ExchangePairing::Pair(Message&& message) {
   const bool request = IsRequest(message.parser);
   if (!request && !IsFinalResponse(message)) return std::nullopt;
   if (message.exchange == 0) {

@@ -50,7 +50,7 @@ class ExchangePairing {
   /// A message that has been dealt with; its strings may be taken. Returns the exchange it
   /// completes, if it does: for a request or final response of no known pair, its half alone.
   /// Interim responses complete nothing, save 101, after which no other response comes.
-  std::optional<Exchange> Take(Message&& message);
+  std::optional<Exchange> Pair(Message&& message);
 
   /// A half that still waits, the oldest first; nothing when none does. For the connection's end.
   std::optional<Exchange> TakeWaiting();

@@ -3,7 +3,7 @@
 
 namespace tlscope {
 
-bool HandshakeTable::Learn(const SSLHandshakeEvent& event, const HandshakeFacts& told) {
+bool HandshakeTable::Add(const SSLHandshakeEvent& event, const HandshakeFacts& told) {
   bool evicted = false;
   Entry& entry = event.ssl.address != 0 ? by_ssl_.At(event.ssl, evicted)
                                         : by_socket_.At(event.socket, evicted);

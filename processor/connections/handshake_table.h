@@ -24,7 +24,7 @@ class HandshakeTable {
   explicit HandshakeTable(const HashKey& key) : by_ssl_(key), by_socket_(key) {}
 
   /// Adds what `event`, which says `told`, is news of. False when an older entry had to go.
-  bool Learn(const SSLHandshakeEvent& event, const HandshakeFacts& told);
+  bool Add(const SSLHandshakeEvent& event, const HandshakeFacts& told);
 
   /// What is known of an SSL object, and of the socket that its records were found on.
   HandshakeFacts Find(const SslId& ssl, const SocketId& socket) const;

@@ -27,34 +27,38 @@ constexpr std::size_t kMaxPrefixBytes = 16;
 
 /// Under which topic an event that is no message goes, and when it happened; nothing for one that
 /// is not part of the stream.
-struct Place {
+struct TopicAndTime {
   Topic topic;
   std::uint64_t ktime_ns;
 };
-struct PlaceOf {
-  using Where = std::optional<Place>;
+struct TopicAndTimeOf {
+  using Where = std::optional<TopicAndTime>;
   Where operator()(const ExchangeEvent& event) const {
-    return Place{Topic::kHttpExchange, std::max(event.last_byte_ktime_ns, event.request_ktime_ns)};
+    return TopicAndTime{Topic::kHttpExchange,
+                        std::max(event.last_byte_ktime_ns, event.request_ktime_ns)};
   }
   Where operator()(const FrameEvent& event) const {
-    return Place{Topic::kHttpFrame, event.frame.ktime_ns};
+    return TopicAndTime{Topic::kHttpFrame, event.frame.ktime_ns};
   }
   Where operator()(const PlaintextEvent& event) const {
-    return Place{Topic::kTlsPlaintext, event.ktime_ns};
+    return TopicAndTime{Topic::kTlsPlaintext, event.ktime_ns};
   }
   Where operator()(const HandshakeEvent& event) const {
-    return Place{Topic::kTlsHandshake, event.ktime_ns};
+    return TopicAndTime{Topic::kTlsHandshake, event.ktime_ns};
   }
   Where operator()(const ProtocolEvent& event) const {
-    return Place{Topic::kTlsProtocol, event.ktime_ns};
+    return TopicAndTime{Topic::kTlsProtocol, event.ktime_ns};
   }
   Where operator()(const ConnectionEvent& event) const {
     const bool opened = event.event.state == ConnDataEvent::State::kOpened;
-    return Place{opened ? Topic::kConnOpened : Topic::kConnClosed, event.event.origin.ktime_ns};
+    return TopicAndTime{opened ? Topic::kConnOpened : Topic::kConnClosed,
+                        event.event.origin.ktime_ns};
   }
-  Where operator()(const LossEvent& event) const { return Place{Topic::kTlsLost, event.ktime_ns}; }
+  Where operator()(const LossEvent& event) const {
+    return TopicAndTime{Topic::kTlsLost, event.ktime_ns};
+  }
   Where operator()(const RateLimitEvent& event) const {
-    return Place{Topic::kTlsLost, event.ktime_ns};
+    return TopicAndTime{Topic::kTlsLost, event.ktime_ns};
   }
   template <class Other>
   Where operator()(const Other& /*event*/) const {
@@ -160,8 +164,8 @@ void ProtobufFormat::Append(const BusPayload& payload, std::string& out) {
   if (const auto* message = std::get_if<MessageEvent>(&payload)) {
     return AppendMessage(*message, out);
   }
-  const std::optional<Place> place = std::visit(PlaceOf(), payload);
-  if (place) AppendBusEvent(place->topic, place->ktime_ns, payload, out);
+  const std::optional<TopicAndTime> at = std::visit(TopicAndTimeOf(), payload);
+  if (at) AppendBusEvent(at->topic, at->ktime_ns, payload, out);
 }
 
 void ProtobufFormat::AppendEntry(std::string_view entry, std::string& out) const {

@@ -14,9 +14,9 @@ namespace {
 
 // The rules, here and below: https://prometheus.io/docs/instrumenting/exposition_formats/,
 // "Comments, help text, and type information".
-enum class Place { kHelp, kLabelValue };
+enum class Quoted { kHelp, kLabelValue };
 
-void AppendQuoted(std::string_view text, Place place, std::string& out) {
+void AppendQuoted(std::string_view text, Quoted as, std::string& out) {
   for (const char byte : text) {
     switch (byte) {
       case '\\':
@@ -26,7 +26,7 @@ void AppendQuoted(std::string_view text, Place place, std::string& out) {
         out += "\\n";
         break;
       case '"':
-        out += place == Place::kLabelValue ? "\\\"" : "\"";
+        out += as == Quoted::kLabelValue ? "\\\"" : "\"";
         break;
       default:
         out += byte;
@@ -38,7 +38,7 @@ void AppendQuoted(std::string_view text, Place place, std::string& out) {
 void AppendLabelValue(std::string_view value, std::string& out) {
   std::string printable;
   AppendForTerminal(value, printable);
-  AppendQuoted(printable, Place::kLabelValue, out);
+  AppendQuoted(printable, Quoted::kLabelValue, out);
 }
 
 void AppendNumber(std::uint64_t value, std::string& out) { out += std::to_string(value); }
@@ -78,7 +78,7 @@ std::string PrometheusText(std::span<const MetricFamily> families) {
   std::string out;
   for (const MetricFamily& family : families) {
     out += "# HELP " + family.name + ' ';
-    AppendQuoted(family.help, Place::kHelp, out);
+    AppendQuoted(family.help, Quoted::kHelp, out);
     out += "\n# TYPE " + family.name;
     out += family.type == MetricType::kCounter ? " counter\n" : " gauge\n";
     for (const MetricSample& sample : family.samples) AppendSample(sample, family.name, out);

@@ -67,7 +67,7 @@ RecordingReader::Status RecordingReader::Next(Record& event) {
     std::string_view bytes;
     const DelimitedReader::Status status = delimited_.Next(bytes);
     if (status == DelimitedReader::Status::kMessage) {
-      if (Take(bytes, event)) return Status::kEvent;
+      if (ReadEntry(bytes, event)) return Status::kEvent;
     } else if (status == DelimitedReader::Status::kInvalid) {
       Corrupt({});
     } else if (const Result<bool> filled = Fill(); !filled) {
@@ -86,7 +86,7 @@ std::string_view RecordingReader::WrongChecksum(std::string_view bytes) const {
 }
 
 /// True when it was an event. What it could not be sets over_.
-bool RecordingReader::Take(std::string_view bytes, Record& event) {
+bool RecordingReader::ReadEntry(std::string_view bytes, Record& event) {
   if (totals_) {
     Damaged("goes on behind its end, at byte " + std::to_string(entry_at_));
   } else if (!ParseMessage(bytes, *entry_) || entry_->has_header()) {

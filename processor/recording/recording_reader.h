@@ -64,7 +64,7 @@ class RecordingReader {
   Result<void> ReadFirst();
   Result<bool> Fill();
   std::string_view WrongChecksum(std::string_view bytes) const;
-  bool Take(std::string_view bytes, Record& event);
+  bool ReadEntry(std::string_view bytes, Record& event);
   bool TakeEvent(Record& event);
   Status AtSourceEnd();
   Status OnFailure(const Error& error);

@@ -119,7 +119,7 @@ void RecordingSink::Append(std::string_view entry, const RecordedCount& held,
 
 void RecordingSink::Run() {
   BlockSignalsOnThisThread();
-  while (Take()) {
+  while (AwaitEntries()) {
     std::size_t begin = 0;
     for (const Slice& slice : taken_.slices) {
       WriteSlice(std::string_view(taken_.bytes).substr(begin, slice.end - begin), slice);
@@ -131,7 +131,7 @@ void RecordingSink::Run() {
 }
 
 /// Waits for entries; false when none will come any more.
-bool RecordingSink::Take() {
+bool RecordingSink::AwaitEntries() {
   taken_.bytes.clear();
   taken_.slices.clear();
   std::unique_lock lock(mutex_);

@@ -118,7 +118,7 @@ class RecordingSink {
 
   // On the writer thread.
   void Run();
-  bool Take();
+  bool AwaitEntries();
   void WriteSlice(std::string_view entries, const Slice& slice);
   void WriteEnd();
   int Write(std::string_view entries);

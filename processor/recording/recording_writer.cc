@@ -78,7 +78,7 @@ class Fields {
   }
 
   template <class Event>
-  void Place(int field, const Event& event) {
+  void Identity(int field, const Event& event) {
     const auto nested = out_.Begin(field, 100);
     Ssl(v1::RecordedPlace::kSslFieldNumber, event.ssl);
     Socket(v1::RecordedPlace::kSocketFieldNumber, event.socket);
@@ -128,7 +128,7 @@ int FieldOf(const SSLHandshakeEvent& /*event*/) {
 void Put(const SSLDataEvent& event, Fields fields, ProtoWriter& out) {
   using Numbers = v1::RecordedData;
   fields.Origin(Numbers::kOriginFieldNumber, event.origin);
-  fields.Place(Numbers::kPlaceFieldNumber, event);
+  fields.Identity(Numbers::kPlaceFieldNumber, event);
   out.Varint(Numbers::kDirectionFieldNumber, static_cast<std::uint64_t>(event.direction));
   out.Varint(Numbers::kStreamOffsetFieldNumber, event.stream_offset);
   out.Varint(Numbers::kCallBytesFieldNumber, event.call_bytes);
@@ -158,13 +158,13 @@ void Put(const SSLEndEvent& event, Fields fields, ProtoWriter& out) {
 void Put(const SSLSocketEvent& event, Fields fields, ProtoWriter& /*out*/) {
   using Numbers = v1::RecordedSslSocket;
   fields.Origin(Numbers::kOriginFieldNumber, event.origin);
-  fields.Place(Numbers::kPlaceFieldNumber, event);
+  fields.Identity(Numbers::kPlaceFieldNumber, event);
 }
 
 void Put(const SSLHandshakeEvent& event, Fields fields, ProtoWriter& out) {
   using Numbers = v1::RecordedHandshake;
   fields.Origin(Numbers::kOriginFieldNumber, event.origin);
-  fields.Place(Numbers::kPlaceFieldNumber, event);
+  fields.Identity(Numbers::kPlaceFieldNumber, event);
   out.Varint(Numbers::kKindFieldNumber, static_cast<std::uint64_t>(KindOf(event.kind)));
   out.Varint(Numbers::kDirectionFieldNumber, static_cast<std::uint64_t>(event.direction));
   out.Bytes(Numbers::kDataFieldNumber, event.data);

@@ -65,8 +65,8 @@ void AppendEnds(const TcpSegment& segment, std::string& out) {
   AppendTag(kDestinationPort, segment.destination.port, out);
 }
 
-std::string Note(Tag dissector_tag, std::string_view dissector, std::string_view info,
-                 const TcpSegment* segment, std::string_view bytes) {
+std::string MakeNote(Tag dissector_tag, std::string_view dissector, std::string_view info,
+                     const TcpSegment* segment, std::string_view bytes) {
   std::string out;
   AppendTag(dissector_tag, dissector, out);
   AppendTag(kProtocolColumn, "tlscope", out);
@@ -80,15 +80,15 @@ std::string Note(Tag dissector_tag, std::string_view dissector, std::string_view
 }  // namespace
 
 std::string HttpNote(const TcpSegment& segment) {
-  return Note(kHeuristicDissector, "http_tcp", "HTTP follows", &segment, kHttpLine);
+  return MakeNote(kHeuristicDissector, "http_tcp", "HTTP follows", &segment, kHttpLine);
 }
 
 std::string Http2Note(const TcpSegment& segment) {
-  return Note(kDissector, "http", "HTTP/2 follows", &segment, http2::kPreface);
+  return MakeNote(kDissector, "http", "HTTP/2 follows", &segment, http2::kPreface);
 }
 
 std::string TextNote(std::string_view text) {
-  return Note(kDissector, "data-text-lines", text, nullptr, text);
+  return MakeNote(kDissector, "data-text-lines", text, nullptr, text);
 }
 
 }  // namespace tlscope

@@ -138,26 +138,27 @@ class DirectionStreamTest : public ::testing::Test {
 };
 
 TEST_F(DirectionStreamTest, TakesTheFirstPieceWhereverItIs) {
-  const auto fit = stream.Place(1000, 10);
-  EXPECT_EQ(fit.missing, 0U);
-  EXPECT_EQ(fit.seen, 0U);
-  EXPECT_EQ(stream.Place(1010, 5).missing, 0U);
+  const auto fit = stream.Advance(1000, 10);
+  EXPECT_EQ(fit.missing_bytes, 0U);
+  EXPECT_EQ(fit.overlap_bytes, 0U);
+  EXPECT_EQ(stream.Advance(1010, 5).missing_bytes, 0U);
 }
 
 TEST_F(DirectionStreamTest, MeasuresWhatIsMissingAndWhatWasSeen) {
-  stream.Place(0, 10);
-  EXPECT_EQ(stream.Place(25, 5).missing, 15U);
-  EXPECT_EQ(stream.Place(28, 4).seen, 2U);
-  EXPECT_EQ(stream.Place(0, 7).seen, 7U) << "all of an old piece";
-  const auto next = stream.Place(32, 1);
-  EXPECT_EQ(next.missing + next.seen, 0U) << "an old piece does not move the end back";
+  stream.Advance(0, 10);
+  EXPECT_EQ(stream.Advance(25, 5).missing_bytes, 15U);
+  EXPECT_EQ(stream.Advance(28, 4).overlap_bytes, 2U);
+  EXPECT_EQ(stream.Advance(0, 7).overlap_bytes, 7U) << "all of an old piece";
+  const auto next = stream.Advance(32, 1);
+  EXPECT_EQ(next.missing_bytes + next.overlap_bytes, 0U)
+      << "an old piece does not move the end back";
 }
 
 TEST_F(DirectionStreamTest, SurvivesOffsetsAtTheEndOfTheRange) {
   constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
-  stream.Place(0, 1);
-  EXPECT_EQ(stream.Place(kMax, 0).missing, kMax - 1);
-  EXPECT_EQ(stream.Place(0, 10).seen, 10U);
+  stream.Advance(0, 1);
+  EXPECT_EQ(stream.Advance(kMax, 0).missing_bytes, kMax - 1);
+  EXPECT_EQ(stream.Advance(0, 10).overlap_bytes, 10U);
 }
 
 TEST_F(DirectionStreamTest, HoldsUndecidedBytesAndFeedsThemWithTheirTime) {
@@ -221,9 +222,9 @@ TEST_F(DirectionStreamTest, GivesARawStreamsUndecidedTailOutWhenTheSpeakerPauses
 
 TEST_F(DirectionStreamTest, KnowsWhatWasAgreedToUntilTheConnectionChangesProtocol) {
   context.alpn = "line";
-  stream.Place(0, 4);
+  stream.Advance(0, 4);
   Call("one\n");
-  stream.Place(4, 3);
+  stream.Advance(4, 3);
   Call("two");
   stream.Finish(StreamEnd::kClosed);
   EXPECT_THAT(log.texts, ElementsAre("line:one", "raw:two"));
@@ -231,7 +232,7 @@ TEST_F(DirectionStreamTest, KnowsWhatWasAgreedToUntilTheConnectionChangesProtoco
 
 TEST_F(DirectionStreamTest, KnowsWhetherItIsAtTheStart) {
   context.alpn = "line";
-  stream.Place(7, 3);
+  stream.Advance(7, 3);
   Call("one");
   stream.Finish(StreamEnd::kClosed);
   EXPECT_THAT(log.texts, ElementsAre("raw:one"));

@@ -21,7 +21,7 @@ constexpr std::string_view kHttp2Response("\0\0\0\x04\0\0\0\0\0\0\0\x01\x01\x05\
 class HandshakeTest : public ProcessorTest {
  protected:
   /// Of the SSL object; `sock` 0: without a socket.
-  void Tell(std::uint8_t kind, std::string_view bytes, std::uint64_t sock = 0) {
+  void Handshake(std::uint8_t kind, std::string_view bytes, std::uint64_t sock = 0) {
     HandshakeRecord record(kind, bytes);
     record.wire.ssl_generation = ssl.generation;
     SetSocket(record, sock);
@@ -50,9 +50,9 @@ class HandshakeTest : public ProcessorTest {
 
 TEST_F(HandshakeTest, IsKnownOfTheMessagesThatFollow) {
   const auto offers = ServerNameExtension("a.example") + ProtocolsExtension({"http/1.1"});
-  Tell(TLSCOPE_CLIENT_HELLO, ClientHello(offers));
-  Tell(TLSCOPE_SERVER_HELLO, ServerHello(VersionExtension(0x0304)));
-  Tell(TLSCOPE_ALPN, "http/1.1");
+  Handshake(TLSCOPE_CLIENT_HELLO, ClientHello(offers));
+  Handshake(TLSCOPE_SERVER_HELLO, ServerHello(VersionExtension(0x0304)));
+  Handshake(TLSCOPE_ALPN, "http/1.1");
   Write(ssl, kGet);
   ASSERT_THAT(seen.messages, SizeIs(1));
   EXPECT_EQ(Facts().version, 0x0304);
@@ -61,8 +61,8 @@ TEST_F(HandshakeTest, IsKnownOfTheMessagesThatFollow) {
 }
 
 TEST_F(HandshakeTest, IsPublishedPartByPart) {
-  Tell(TLSCOPE_CLIENT_HELLO, ClientHello(ProtocolsExtension({"h2", "x"})), kSock);
-  Tell(TLSCOPE_SERVER_HELLO, ServerHello(VersionExtension(0x0304)), kSock);
+  Handshake(TLSCOPE_CLIENT_HELLO, ClientHello(ProtocolsExtension({"h2", "x"})), kSock);
+  Handshake(TLSCOPE_SERVER_HELLO, ServerHello(VersionExtension(0x0304)), kSock);
   ASSERT_THAT(seen.handshakes, SizeIs(2));
   EXPECT_THAT(seen.handshakes[0].offers, ElementsAre("h2", "x"));
   EXPECT_EQ(seen.handshakes[0].told.version, 0);
@@ -74,7 +74,7 @@ TEST_F(HandshakeTest, IsPublishedPartByPart) {
 TEST_F(HandshakeTest, OfASocketIsThatOfTheSslObjectFoundOnIt) {
   TellOfSocket(TLSCOPE_SERVER_HELLO, ServerHello(VersionExtension(0x0304)), kSock);
   TellOfSocket(TLSCOPE_SERVER_HELLO, ServerHello("", 0x0301), kSock + 64);
-  Tell(TLSCOPE_ALPN, "http/1.1");
+  Handshake(TLSCOPE_ALPN, "http/1.1");
   DataRecord record = ssl.Call(TLSCOPE_WRITE, kGet, kStart);
   record.wire.socket_pending = 1;
   Take(record.Encode());
@@ -86,7 +86,7 @@ TEST_F(HandshakeTest, OfASocketIsThatOfTheSslObjectFoundOnIt) {
 }
 
 TEST_F(HandshakeTest, EndsWithItsConnection) {
-  Tell(TLSCOPE_SERVER_HELLO, ServerHello(VersionExtension(0x0304)));
+  Handshake(TLSCOPE_SERVER_HELLO, ServerHello(VersionExtension(0x0304)));
   Take(BytesOf(ssl.End()));
   Write(ssl, kGet);
   EXPECT_EQ(Facts().version, 0);
@@ -99,8 +99,8 @@ TEST_F(HandshakeTest, EndsWithItsConnection) {
 }
 
 TEST_F(HandshakeTest, OfAnEarlierConnectionOfTheObjectIsForgotten) {
-  Tell(TLSCOPE_ALPN, "http/1.1", kSock);
-  Tell(TLSCOPE_SERVER_HELLO, ServerHello(VersionExtension(0x0304)), kSock + 64);
+  Handshake(TLSCOPE_ALPN, "http/1.1", kSock);
+  Handshake(TLSCOPE_SERVER_HELLO, ServerHello(VersionExtension(0x0304)), kSock + 64);
   ssl.sock = kSock + 64;
   Write(ssl, kGet);
   EXPECT_EQ(Facts().version, 0x0304);
@@ -108,7 +108,7 @@ TEST_F(HandshakeTest, OfAnEarlierConnectionOfTheObjectIsForgotten) {
 }
 
 TEST_F(HandshakeTest, DecidesForHttp2AtTheFirstByte) {
-  Tell(TLSCOPE_ALPN, "h2");
+  Handshake(TLSCOPE_ALPN, "h2");
   for (const char byte : kHttp2Response) Read(ssl, {&byte, 1});
   ASSERT_THAT(seen.messages, SizeIs(1));
   EXPECT_EQ(seen.messages[0].message.parser, ParserType::kHttp2Response);
@@ -116,7 +116,7 @@ TEST_F(HandshakeTest, DecidesForHttp2AtTheFirstByte) {
 }
 
 TEST_F(HandshakeTest, DecidesAgainstWhatWasNotAgreedTo) {
-  Tell(TLSCOPE_ALPN, "http/1.1");
+  Handshake(TLSCOPE_ALPN, "http/1.1");
   Read(ssl, kHttp2Response);
   processor->Close(kStart + kSecond);
   ASSERT_THAT(seen.messages, SizeIs(1));
@@ -124,13 +124,13 @@ TEST_F(HandshakeTest, DecidesAgainstWhatWasNotAgreedTo) {
 }
 
 TEST_F(HandshakeTest, LeavesWhatHasAnotherNameToTheBytes) {
-  Tell(TLSCOPE_ALPN, "acme");
+  Handshake(TLSCOPE_ALPN, "acme");
   Write(ssl, kGet);
   EXPECT_THAT(seen.messages, SizeIs(1));
 }
 
 TEST_F(HandshakeTest, TellsNothingWhenItCannotBeRead) {
-  Tell(TLSCOPE_SERVER_HELLO, "garbage");
+  Handshake(TLSCOPE_SERVER_HELLO, "garbage");
   Write(ssl, kGet);
   EXPECT_EQ(Facts().version, 0);
   EXPECT_EQ(stats().decode_errors, 0U);
@@ -143,7 +143,7 @@ TEST(HandshakeTableTest, ForgetsTheOldestBeyondItsBound) {
   SSLHandshakeEvent event;
   for (std::uint64_t number = 1; number <= HandshakeTable::kMax + 1; ++number) {
     event.ssl = {1, number, 1};
-    EXPECT_EQ(table.Learn(event, told), number <= HandshakeTable::kMax);
+    EXPECT_EQ(table.Add(event, told), number <= HandshakeTable::kMax);
   }
   EXPECT_EQ(table.size(), HandshakeTable::kMax);
   EXPECT_EQ(table.Find({1, 1, 1}, {}).version, 0);
