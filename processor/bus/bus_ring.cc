@@ -9,21 +9,21 @@
 namespace tlscope {
 namespace {
 
-// A record: this many words of head, then the body, padded to whole words. Every word is atomic,
-// stored with release and loaded with acquire: a reader that sees a word written over also sees
-// that its place was reserved for something newer (Boehm: Can seqlocks get along with programming
-// language memory models?, 2012).
-constexpr std::size_t kHeadWords = 7;
-constexpr std::size_t kHeadBytes = kHeadWords * 8;
+constexpr std::uint64_t kHeadBytes = std::uint64_t{7} * 8;
 
-constexpr std::uint64_t PaddedBytes(std::uint64_t body_bytes) {
-  return kHeadBytes + (body_bytes + 7) / 8 * 8;
-}
+constexpr std::uint64_t Padded(std::uint64_t body_bytes) { return (body_bytes + 7) / 8 * 8; }
 
-// The first word: body length, stage, topic, kind.
+// The first word. Unpack returns the length of the body.
 constexpr std::uint64_t Pack(std::uint64_t body_bytes, const BusRing::Head& head) {
   return body_bytes << 24 | std::uint64_t{head.stage} << 16 |
          std::uint64_t{static_cast<std::uint8_t>(head.topic)} << 8 | head.kind;
+}
+
+constexpr std::uint64_t Unpack(std::uint64_t word, BusRing::Head& head) {
+  head.kind = static_cast<std::uint8_t>(word);
+  head.topic = static_cast<Topic>(word >> 8 & 0xff);
+  head.stage = static_cast<std::uint8_t>(word >> 16);
+  return word >> 24;
 }
 
 /// Fewer bytes than a word has. Put together in a register: what is stored byte by byte and loaded
@@ -52,7 +52,7 @@ BusRing::BusRing(std::size_t bytes)
 void BusRing::Push(Head head, std::string_view body) noexcept {
   constexpr auto kRelease = std::memory_order_release;
   const std::uint64_t start = committed_.load(std::memory_order_relaxed);
-  const std::uint64_t end = start + PaddedBytes(body.size());
+  const std::uint64_t end = start + kHeadBytes + Padded(body.size());
   reserved_.store(end, kRelease);
   At(start).store(Pack(body.size(), head), kRelease);
   At(start + 8).store(head.sequence, kRelease);
@@ -74,7 +74,6 @@ void BusRing::Push(Head head, std::string_view body) noexcept {
   IndexAt(number).store(start, kRelease);
   records_.store(number + 1, kRelease);
   sequences_[static_cast<std::size_t>(head.topic)].store(head.sequence, kRelease);
-  // Sequentially consistent: whoever is about to sleep either sees this record or is seen.
   committed_.store(end, std::memory_order_seq_cst);
 }
 
@@ -84,104 +83,120 @@ void BusRing::Skip(Topic topic) noexcept {
   skips_.store(skips_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }
 
-BusRing::Cursor BusRing::End() const {
-  Cursor cursor;
-  // The counters belong to the position only if nothing was written between the looks at it.
-  do {
-    cursor.position = committed_.load(std::memory_order_seq_cst);
-    cursor.skips = skips_.load(std::memory_order_acquire);
-    for (std::size_t i = 0; i < kTopics; ++i) {
-      cursor.next[i] = 1 + sequences_[i].load(std::memory_order_acquire);
-    }
-  } while (reserved_.load(std::memory_order_acquire) != cursor.position);
-  return cursor;
+// Inline, or a call and `copy` in memory cost a third of what reading a record does.
+inline BusRing::CopyResult BusRing::TryCopy(std::uint64_t position, TopicSet topics,
+                                            Copy& copy) const {
+  constexpr auto kAcquire = std::memory_order_acquire;
+  if (Committed() == position) return CopyResult::kNotYet;
+  Head& head = copy.head;
+  const std::uint64_t bytes = Unpack(At(position).load(kAcquire), head);
+  // Before the length is relied on, and the topic.
+  if (WrittenOver(position)) return CopyResult::kOverwritten;
+  copy.end = position + kHeadBytes + Padded(bytes);
+  if ((topics & Only(head.topic)) == 0) return CopyResult::kCopied;
+  head.sequence = At(position + 8).load(kAcquire);
+  head.time_unix_ns = static_cast<std::int64_t>(At(position + 16).load(kAcquire));
+  head.id = At(position + 24).load(kAcquire);
+  head.parent = At(position + 32).load(kAcquire);
+  head.root = At(position + 40).load(kAcquire);
+  head.root_sequence = At(position + 48).load(kAcquire);
+  copy.out.resize(copy.room + Padded(bytes));
+  std::uint64_t from = position + kHeadBytes;
+  for (std::size_t at = copy.room; at < copy.out.size(); at += 8, from += 8) {
+    const std::uint64_t word = At(from).load(kAcquire);
+    std::memcpy(copy.out.data() + at, &word, 8);
+  }
+  copy.out.resize(copy.room + bytes);
+  return WrittenOver(position) ? CopyResult::kOverwritten : CopyResult::kCopied;
+}
+
+/// nullopt while the publisher is at work. A Skip may come in between: its sequence is stored
+/// before its count, so that what `next` lacks a later look at the count finds.
+std::optional<BusRing::Totals> BusRing::TryCount() const {
+  Totals totals;
+  totals.end = Committed();
+  totals.skips = skips_.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < kTopics; ++i) {
+    totals.next[i] = 1 + sequences_[i].load(std::memory_order_acquire);
+  }
+  if (reserved_.load(std::memory_order_acquire) != totals.end) return std::nullopt;
+  return totals;
+}
+
+/// Whether the words from `position` on may be a newer record's by now.
+inline bool BusRing::WrittenOver(std::uint64_t position) const {
+  return reserved_.load(std::memory_order_acquire) - position > capacity_;
+}
+
+/// Where a record begins. An index that is written over this fast gives that of a newer one: a
+/// record begins there all the same, or the next one will.
+std::uint64_t BusRing::PositionOf(std::uint64_t record) const {
+  return IndexAt(record).load(std::memory_order_acquire);
 }
 
 /// Where the oldest record begins that will certainly not be written over at once. A ring that is
 /// written over this fast may fool it: the reader notices.
 std::uint64_t BusRing::Oldest() const {
-  const std::uint64_t records = records_.load(std::memory_order_acquire);
+  const std::uint64_t records = Records();
   const std::uint64_t indexed = std::min<std::uint64_t>(records, index_size_ - index_size_ / 4);
-  const std::uint64_t end = committed_.load(std::memory_order_acquire);
+  const std::uint64_t end = Committed();
   // Not the very edge: that is the next to go.
   const std::uint64_t kept = capacity_ - capacity_ / 8;
   std::uint64_t low = records - indexed;
   std::uint64_t high = records;
   while (low < high) {
     const std::uint64_t middle = low + (high - low) / 2;
-    const std::uint64_t position = IndexAt(middle).load(std::memory_order_acquire);
-    if (end - position <= kept) {
+    if (end - PositionOf(middle) <= kept) {
       high = middle;
     } else {
       low = middle + 1;
     }
   }
-  return low == records ? end : IndexAt(low).load(std::memory_order_acquire);
+  return low == records ? end : PositionOf(low);
+}
+
+BusRing::Cursor BusRing::End() const {
+  std::optional<Totals> totals;
+  while (!totals) totals = TryCount();
+  return {totals->end, totals->next, totals->skips, false};
 }
 
 BusRing::Cursor BusRing::Back(std::size_t records) const {
   Cursor cursor;
-  const std::uint64_t pushed = records_.load(std::memory_order_acquire);
+  const std::uint64_t pushed = Records();
   const std::uint64_t wanted = std::min<std::uint64_t>({records, kHistory, pushed});
-  cursor.position =
-      wanted == 0 ? committed_.load(std::memory_order_acquire)
-                  : std::max(Oldest(), IndexAt(pushed - wanted).load(std::memory_order_acquire));
+  cursor.position = wanted == 0 ? Committed() : std::max(Oldest(), PositionOf(pushed - wanted));
   return cursor;
 }
 
 BusRing::ReadResult BusRing::Read(Cursor& cursor, TopicSet topics, Head& head, std::string& out,
                                   std::size_t room) const {
-  constexpr auto kAcquire = std::memory_order_acquire;
-  const std::uint64_t start = cursor.position;
-  if (committed_.load(std::memory_order_seq_cst) == start) return ReadResult::kNothing;
-  const std::uint64_t first = At(start).load(kAcquire);
-  const std::uint64_t bytes = first >> 24;
-  head.topic = static_cast<Topic>(first >> 8 & 0xff);
-  head.kind = static_cast<std::uint8_t>(first);
-  head.stage = static_cast<std::uint8_t>(first >> 16);
-  head.sequence = At(start + 8).load(kAcquire);
-  const bool valid = StillThere(start) && bytes <= max_body_bytes();
-  const bool wanted = valid && (topics & Only(head.topic)) != 0;
-  if (wanted) {
-    head.time_unix_ns = static_cast<std::int64_t>(At(start + 16).load(kAcquire));
-    head.id = At(start + 24).load(kAcquire);
-    head.parent = At(start + 32).load(kAcquire);
-    head.root = At(start + 40).load(kAcquire);
-    head.root_sequence = At(start + 48).load(kAcquire);
-    out.resize(room + (bytes + 7) / 8 * 8);
-    std::uint64_t position = start + kHeadBytes;
-    for (std::size_t at = room; at < out.size(); at += 8, position += 8) {
-      const std::uint64_t word = At(position).load(kAcquire);
-      std::memcpy(out.data() + at, &word, 8);
-    }
-    out.resize(room + bytes);
+  Copy copy{head, out, room};
+  switch (TryCopy(cursor.position, topics, copy)) {
+    case CopyResult::kNotYet:
+      return ReadResult::kNothing;
+    case CopyResult::kOverwritten:
+      cursor.position = Oldest();
+      cursor.overrun = true;
+      return ReadResult::kOverrun;
+    case CopyResult::kCopied:
+      break;
   }
-  if (!valid || !StillThere(start)) {
-    cursor.position = Oldest();
-    cursor.overrun = true;
-    return ReadResult::kOverrun;
-  }
-  cursor.position = start + PaddedBytes(bytes);
-  return wanted ? ReadResult::kRecord : ReadResult::kSkipped;
+  cursor.position = copy.end;
+  return (topics & Only(head.topic)) != 0 ? ReadResult::kRecord : ReadResult::kSkipped;
 }
 
 std::uint64_t BusRing::SettleLosses(Cursor& cursor, TopicSet topics) const {
-  const std::uint64_t skips = skips_.load(std::memory_order_acquire);
   // Who has read every record has missed none. Mostly so, and the counters are the publisher's.
-  if (!cursor.overrun && skips == cursor.skips) return 0;
-  const std::uint64_t end = committed_.load(std::memory_order_seq_cst);
-  if (end != cursor.position) return 0;
-  std::array<std::uint64_t, kTopics> next{};
-  for (std::size_t i = 0; i < kTopics; ++i) {
-    next[i] = 1 + sequences_[i].load(std::memory_order_acquire);
-  }
-  if (reserved_.load(std::memory_order_acquire) != end) return 0;
+  if (!cursor.overrun && skips_.load(std::memory_order_acquire) == cursor.skips) return 0;
+  const std::optional<Totals> totals = TryCount();
+  if (!totals || totals->end != cursor.position) return 0;
   std::uint64_t lost = 0;
   for (std::size_t i = 0; i < kTopics; ++i) {
-    if ((topics & TopicSet{1} << i) != 0) lost += next[i] - cursor.next[i];
+    if ((topics & TopicSet{1} << i) != 0) lost += totals->next[i] - cursor.next[i];
   }
-  cursor.next = next;
-  cursor.skips = skips;
+  cursor.next = totals->next;
+  cursor.skips = totals->skips;
   cursor.overrun = false;
   return lost;
 }

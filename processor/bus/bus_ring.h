@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,38 @@ namespace tlscope {
 /// The latest events of one publisher: it writes over the oldest without looking at who reads, and
 /// every reader finds out by itself what it has missed. Wait-free for the publisher; any number of
 /// readers. Records are bytes behind a head of fixed size.
+///
+/// A position counts the bytes ever written; modulo the ring's size it is a place in the ring.
+///
+///     reserved_ - capacity            committed_            reserved_
+///              v                          v                     v
+///   written    |  whole records, which    |  the record that    |  not yet: the places hold
+///   over       |  readers may copy        |  is being written   |  what lies a capacity before
+///
+/// A record is a head of seven words of 8 bytes, then the body, padded to whole words:
+///
+///   word  0                                       1         2             3   4       5     6
+///   | body bytes:40  stage:8  topic:8  kind:8 | sequence | time_unix_ns | id | parent | root |
+///   | root_sequence |  body ...
+///
+/// Who writes and reads what when; the first two columns are a seqlock over each record:
+///
+///   Push, the publisher                TryCopy, a reader             TryCount, a reader
+///   1 reserved_ = end       release    committed_ not behind the     committed_       seq_cst
+///                                      position: kNotYet  seq_cst
+///   2 words of the record   release    words of the record acquire
+///   3 index_, records_      release
+///   4 sequences_[topic]     release                                  sequences_       acquire
+///                                      reserved_ - position beyond   reserved_ is not
+///                                      capacity: kOverwritten        committed_: nothing
+///                                                         acquire                     acquire
+///   5 committed_ = end      seq_cst
+///
+/// A reader that copied a word of step 2 of a newer record has seen step 1 of that record, too, and
+/// so notices when it looks at reserved_ after the copy. (Boehm: Can seqlocks get along with
+/// programming language memory models?, 2012.) Likewise one that saw step 4 of a record that is not
+/// committed. Step 5 is sequentially consistent: a reader that is about to sleep either sees the
+/// record, or the publisher sees that it has to be woken.
 class BusRing {
  public:
   /// Latest records that a reader may begin at, as long as their bytes are there.
@@ -68,8 +101,8 @@ class BusRing {
   /// `next` is of no use.
   Cursor Back(std::size_t records) const;
 
-  /// The next record, if its topic is in `topics`. `out` is overwritten: `room` bytes of whatever,
-  /// then the body.
+  /// The next record, if its topic is in `topics`. `head` and `out` are overwritten, whatever comes
+  /// of it; `out` becomes `room` bytes of whatever, then the body.
   ReadResult Read(Cursor& cursor, TopicSet topics, Head& head, std::string& out,
                   std::size_t room) const;
 
@@ -85,13 +118,40 @@ class BusRing {
   // Of memory that is not touched before it is used, which an array of atomics would be.
   using WordRef = std::atomic_ref<std::uint64_t>;
 
+  enum class CopyResult : std::uint8_t {
+    kCopied,       ///< the head's topic and the end; all of it, if the topic is wanted
+    kOverwritten,  ///< before or while it was copied
+    kNotYet,       ///< no record is there
+  };
+
+  /// Where a copy goes.
+  struct Copy {
+    Head& head;
+    std::string& out;
+    std::size_t room;
+    std::uint64_t end = 0;  ///< position behind the record
+  };
+
+  /// What the counters say when `end` bytes are written.
+  struct Totals {
+    std::uint64_t end = 0;
+    std::uint64_t skips = 0;
+    std::array<std::uint64_t, kTopics> next{};
+  };
+
+  // All that reads what the publisher writes; see the table above.
+  CopyResult TryCopy(std::uint64_t position, TopicSet topics, Copy& copy) const;
+  std::optional<Totals> TryCount() const;
+  bool WrittenOver(std::uint64_t position) const;
+  std::uint64_t PositionOf(std::uint64_t record) const;
+  std::uint64_t Records() const { return records_.load(std::memory_order_acquire); }
+  std::uint64_t Committed() const { return committed_.load(std::memory_order_seq_cst); }
+
+  std::uint64_t Oldest() const;
+
   WordRef At(std::uint64_t position) const { return WordRef(words_[(position / 8) & mask_]); }
   WordRef IndexAt(std::uint64_t record) const {
     return WordRef(index_[record & (index_size_ - 1)]);
-  }
-  std::uint64_t Oldest() const;
-  bool StillThere(std::uint64_t position) const {
-    return reserved_.load(std::memory_order_acquire) - position <= capacity_;
   }
 
   const std::size_t capacity_;  // bytes
