@@ -16,6 +16,10 @@ NEWEST = "newest"
 # What to boot: a kernel series, or whatever has the highest number.
 WANTED = ("5.10", "6.1", "6.12", "6.18", NEWEST)
 
+# Of these, what every run boots: the oldest, Debian 12's own, which lacks what the newest have
+# (matrix.py), and the newest.
+USUAL = ("5.10", "6.1", NEWEST)
+
 # Where Debian has them: suite, and its repository as apt labels it.
 _SUITES = (
     ("bullseye-security", "Debian-Security"),

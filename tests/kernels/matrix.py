@@ -140,6 +140,9 @@ def test(kernel, archive, logs):
 def main():
     """Returns the exit status."""
     parser = argparse.ArgumentParser(prog="scripts/kernels", description=__doc__)
+    parser.add_argument(
+        "--all", action="store_true", help=f"all kernels, not just {', '.join(kernel_packages.USUAL)}"
+    )
     parser.add_argument("--update", action="store_true", help="look for newer kernels at Debian")
     parser.add_argument(
         "kernels", nargs="*", metavar="KERNEL", help=f"of {', '.join(kernel_packages.WANTED)}"
@@ -152,7 +155,10 @@ def main():
     logs = build / "kernels"
     logs.mkdir(parents=True, exist_ok=True)
     try:
-        kernels = kernel_packages.fetch(arguments.kernels or kernel_packages.WANTED, arguments.update)
+        wanted = arguments.kernels
+        if not wanted:
+            wanted = kernel_packages.WANTED if arguments.all else kernel_packages.USUAL
+        kernels = kernel_packages.fetch(wanted, arguments.update)
     except kernel_packages.KernelError as error:
         print(f"scripts/kernels: {error}", file=sys.stderr)
         return 1
