@@ -16,10 +16,11 @@ Detection DetectClient(std::string_view bytes);
 Detection DetectServer(std::string_view bytes);
 
 /// A connection joined late: a run of believable frames, the first at the first byte. Frames are
-/// believed when together they could hardly be something else: each has bits that are given (its
-/// type, flags not defined, streams that do not fit the type, a length within the default maximum),
-/// and the run matches once kEnoughBits are given, or at a whole HEADERS frame that is valid HPACK
-/// with a pseudo-field first. Chance of a match in random bytes: below 2^-34.
+/// believed when together they could hardly be something else: each gives some bits of evidence
+/// (see frame_evidence.h), and the run matches once there are kEnoughBits, or at a whole HEADERS
+/// frame that is valid HPACK with a pseudo-field first.
+///
+/// Chance of a match in random bytes: below 2^-37 by a HEADERS frame, below 2^-47 by bits.
 Detection DetectRun(std::string_view bytes);
 
 /// The same, and a number of bytes: of kMatch how many made it one, of kNeedMore how many may tell
@@ -30,6 +31,8 @@ struct FrameRun {
 };
 FrameRun FindRun(std::string_view bytes);
 
+/// Two DATA frames with content are enough, of whatever streams, and so is one SETTINGS, PING,
+/// GOAWAY or RST_STREAM.
 inline constexpr unsigned kEnoughBits = 48;
 
 }  // namespace tlscope::http2
