@@ -81,7 +81,7 @@ bool MessageBuilder::StartDecoding() {
   if (!codings_.removable() || !limits_.decode_content) return false;
   const content::DecoderOptions options{
       .max_bytes = std::max(limits_.decoded_bytes, limits_.body_bytes),
-      .never_retract = parts_ != nullptr};
+      .never_retract = cutting_ != nullptr};
   decoder_ = std::make_unique<content::ContentDecoder>(codings_, options, budget_);
   return true;
 }
@@ -96,13 +96,13 @@ void MessageBuilder::NoteDecoding() {
 }
 
 void MessageBuilder::Keep(std::string_view content, std::uint64_t expected_bytes) {
-  if (parts_ && parts_->rule == content::PartRule::kEvents) {
+  if (cutting_ && cutting_->rule == content::PartRule::kEvents) {
     for (;;) {
-      const std::size_t end = parts_->cutter.Find(content);
+      const std::size_t end = cutting_->cutter.Find(content);
       if (end == content::EventCutter::kNone) break;
       KeepPiece(content.substr(0, end), 0);
       content.remove_prefix(end);
-      EmitPart(message_.body.size());
+      CutPart(message_.body.size());
     }
   }
   KeepPiece(content, expected_bytes);
@@ -110,7 +110,7 @@ void MessageBuilder::Keep(std::string_view content, std::uint64_t expected_bytes
 
 void MessageBuilder::KeepPiece(std::string_view content, std::uint64_t expected_bytes) {
   const std::uint64_t size = message_.body.size();
-  if (parts_ && size == 0) message_.first_ktime_ns = message_.last_ktime_ns;
+  if (cutting_ && size == 0) message_.first_ktime_ns = message_.last_ktime_ns;
   std::uint64_t keep = 0;
   if (!sealed_) {
     // The limit may have been lowered since the body began.
@@ -118,7 +118,7 @@ void MessageBuilder::KeepPiece(std::string_view content, std::uint64_t expected_
     keep = std::min<std::uint64_t>(content.size(), room);
     if (!Reserve(size + keep, expected_bytes)) keep = 0;
     message_.body.append(content.data(), keep);
-    if (parts_) NoteLineEnd(size);
+    if (cutting_) NoteLineEnd(size);
   }
   if (keep == content.size()) return;
   // What comes later must not be glued to what came before the cut.
@@ -129,7 +129,7 @@ void MessageBuilder::KeepPiece(std::string_view content, std::uint64_t expected_
 /// The body has grown from `from` bytes.
 void MessageBuilder::NoteLineEnd(std::size_t from) {
   const std::size_t last = std::string_view(message_.body).substr(from).rfind('\n');
-  if (last != std::string_view::npos) parts_->line_end = from + last + 1;
+  if (last != std::string_view::npos) cutting_->line_end = from + last + 1;
 }
 
 /// Takes the last `bytes` bytes back that Keep was given.
@@ -163,62 +163,83 @@ bool MessageBuilder::AppendTrailer(std::string_view line) {
 }
 
 void MessageBuilder::EmitInParts(content::PartRule rule, MessageHandler& handler) {
-  parts_ = std::make_unique<Parts>(Parts{rule, handler, {}});
-  EmitPart(0);
+  cutting_ = std::make_unique<Cutting>(Cutting{rule, handler, {}});
+  CutPart(0);
 }
 
 bool MessageBuilder::holds_part() const {
-  if (!parts_) return false;
-  if (parts_->rule == content::PartRule::kPauses) return !message_.body.empty();
-  return parts_->rule == content::PartRule::kLines && parts_->line_end != 0;
+  if (!cutting_) return false;
+  if (cutting_->rule == content::PartRule::kPauses) return !message_.body.empty();
+  return cutting_->rule == content::PartRule::kLines && cutting_->line_end != 0;
 }
 
 void MessageBuilder::Flush() {
   if (!holds_part()) return;
-  const bool lines = parts_->rule == content::PartRule::kLines;
-  EmitPart(lines ? parts_->line_end : message_.body.size());
+  const bool lines = cutting_->rule == content::PartRule::kLines;
+  CutPart(lines ? cutting_->line_end : message_.body.size());
 }
 
-/// Hands over what there is, with the first `body_bytes` bytes of the body; what is kept in mind of
-/// it is what the next part needs.
-void MessageBuilder::EmitPart(std::size_t body_bytes) {
-  ++message_.part;
+/// Makes a part of the message and of the first `body_bytes` bytes of its body; the rest of the
+/// body is the next part's, and decoding goes on.
+void MessageBuilder::CutPart(std::size_t body_bytes) {
   NoteDecoding();
   if (decoder_) decoder_->OnPart();
-  parts_->complete = parts_->complete && message_.complete;
-
-  Message next;
-  next.parser = message_.parser;
-  next.stream_id = message_.stream_id;
-  next.status = message_.status;
-  next.exchange = message_.exchange;
-  next.part = message_.part;
-  next.content_bytes = message_.content_bytes;
+  Message next = NextPart();
+  // What was sent cannot be told apart by parts where it was coded.
   message_.content_bytes = body_bytes + message_.cut_bytes;
   for (const BodyGap& gap : message_.gaps) Count(gap.bytes);
-  next.first_ktime_ns = next.last_ktime_ns = message_.last_ktime_ns;
   const std::string rest = message_.body.substr(body_bytes);
   message_.body.resize(body_bytes);
-
-  budget_.Give(std::exchange(taken_bytes_, 0));
-  body_capacity_ = 0;
-  sealed_ = false;
-  parts_->line_end = 0;
-  parts_->handler.OnMessage(std::move(message_));
+  GiveBack();
+  cutting_->line_end = 0;
+  cutting_->handler.OnMessage(std::move(message_));
   message_ = std::move(next);
   if (!rest.empty()) KeepPiece(rest, 0);
 }
 
+void MessageBuilder::EmitPart(MessageHandler& handler) {
+  FinishDecoding();
+  Message next = NextPart();
+  LetGo();
+  handler.OnMessage(std::move(message_));
+  message_ = std::move(next);
+}
+
+/// Numbers the message as a part; what the next part has in common with it.
+Message MessageBuilder::NextPart() {
+  earlier_bytes_ = AddSaturating(earlier_bytes_, message_.content_bytes);
+  earlier_complete_ = earlier_complete_ && message_.complete;
+  Message next;
+  next.parser = message_.parser;
+  next.stream_id = message_.stream_id;
+  next.grpc = message_.grpc;
+  next.rpc = message_.rpc;
+  next.status = message_.status;
+  next.exchange = message_.exchange;
+  next.part = ++message_.part;
+  next.first_ktime_ns = next.last_ktime_ns = message_.last_ktime_ns;
+  return next;
+}
+
+void MessageBuilder::CountApart(std::uint64_t bytes, bool complete) {
+  earlier_bytes_ = AddSaturating(earlier_bytes_, bytes);
+  earlier_complete_ = earlier_complete_ && complete;
+}
+
+void MessageBuilder::FinishDecoding() {
+  if (!decoder_) return;
+  Decoded sink(*this);
+  decoder_->Finish(sink);
+  NoteDecoding();
+}
+
 void MessageBuilder::Emit(MessageHandler& handler) {
-  if (decoder_) {
-    Decoded sink(*this);
-    decoder_->Finish(sink);
-    NoteDecoding();
-  }
-  if (parts_) {
+  FinishDecoding();
+  if (parts() != 0) {
     ++message_.part;
     message_.last_part = true;
-    message_.complete = message_.complete && parts_->complete;
+    message_.complete = message_.complete && earlier_complete_;
+    Count(earlier_bytes_);
   }
   LetGo();
   handler.OnMessage(std::move(message_));
@@ -232,18 +253,25 @@ void MessageBuilder::Drop() {
 
 /// Cheaper than an assignment, which looks at each string on both sides.
 void MessageBuilder::Renew() {
+  earlier_bytes_ = 0;
+  earlier_complete_ = true;
   std::destroy_at(&message_);
   std::construct_at(&message_);
 }
 
-/// Of the message only the message itself is left.
-void MessageBuilder::LetGo() {
+/// The memory is another's with the message.
+void MessageBuilder::GiveBack() {
   budget_.Give(std::exchange(taken_bytes_, 0));
   body_capacity_ = 0;
   sealed_ = false;
+}
+
+/// Of the message only the message itself is left.
+void MessageBuilder::LetGo() {
+  GiveBack();
   codings_ = {};
   decoder_.reset();
-  parts_.reset();
+  cutting_.reset();
 }
 
 }  // namespace tlscope

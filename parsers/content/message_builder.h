@@ -42,6 +42,16 @@ class MessageBuilder {
   /// last_ktime_ns before each Append. `handler` must outlive the message.
   void EmitInParts(content::PartRule rule, MessageHandler& handler);
 
+  /// Hands over what there is as one part of a message that goes on; where it ends is the caller's
+  /// rule. The content that follows is coded only if Decode says so again. The caller sets
+  /// last_ktime_ns before.
+  void EmitPart(MessageHandler& handler);
+  /// Counts content of a message in parts that left in messages of its own: it is in the last
+  /// part's content_bytes, and `complete` says whether nothing of it was lost.
+  void CountApart(std::uint64_t bytes, bool complete);
+  /// How many parts have left.
+  std::uint32_t parts() const { return message_.part; }
+
   /// The sender paused: emits the part that this ends, if any.
   void Flush();
   /// Whether Flush would emit one.
@@ -63,13 +73,15 @@ class MessageBuilder {
   /// head may be, or the budget refuses.
   [[nodiscard]] bool AppendTrailer(std::string_view line);
 
-  /// Hands the message, or its last part, over and starts an empty one.
+  /// Hands over the message, or its last part where parts have left, and starts an empty one.
   void Emit(MessageHandler& handler);
   /// Starts an empty one.
   void Drop();
 
   /// No content so far, neither kept nor lost.
-  bool empty() const { return message_.content_bytes == 0 && message_.gaps.empty(); }
+  bool empty() const {
+    return message_.content_bytes == 0 && earlier_bytes_ == 0 && message_.gaps.empty();
+  }
   /// For the fields this class does not look after.
   Message& message() { return message_; }
   const Message& message() const { return message_; }
@@ -79,13 +91,12 @@ class MessageBuilder {
   }
 
  private:
-  /// Of a message that leaves in parts.
-  struct Parts {
+  /// Of a message that is cut by a rule.
+  struct Cutting {
     content::PartRule rule;
     MessageHandler& handler;
     content::EventCutter cutter;
     std::size_t line_end = 0;  ///< in the body: behind the last LF
-    bool complete = true;      ///< all parts so far
   };
   /// Takes what the decoder gives.
   class Decoded;
@@ -98,7 +109,10 @@ class MessageBuilder {
   void KeepPiece(std::string_view content, std::uint64_t expected_bytes);
   void NoteLineEnd(std::size_t from);
   void Unkeep(std::uint64_t bytes);
-  void EmitPart(std::size_t body_bytes);
+  void CutPart(std::size_t body_bytes);
+  Message NextPart();
+  void FinishDecoding();
+  void GiveBack();
   void LetGo();
   void Renew();
 
@@ -110,7 +124,9 @@ class MessageBuilder {
   bool sealed_ = false;              ///< keeps no more content
   content::CodingList codings_;
   std::unique_ptr<content::ContentDecoder> decoder_;  ///< from the first coded byte on
-  std::unique_ptr<Parts> parts_;
+  std::unique_ptr<Cutting> cutting_;
+  std::uint64_t earlier_bytes_ = 0;  ///< content_bytes of the parts that have left
+  bool earlier_complete_ = true;     ///< all of them were
 };
 
 }  // namespace tlscope

@@ -4,17 +4,27 @@
 #include <algorithm>
 #include <utility>
 
+#include "parsers/content/coding_list.h"
+#include "parsers/content/event_cutter.h"
+#include "parsers/grpc/message_reader.h"
+
 namespace tlscope::http2 {
 namespace {
 
 constexpr std::uint16_t kFirstFinalStatus = 200;
+constexpr std::uint16_t kFirstRedirectStatus = 300;
 
 bool IsInterim(const HeaderList& list) {
   return list.kind() == HeaderList::Kind::kResponse && list.status() >= 100 &&
          list.status() < kFirstFinalStatus;
 }
 
-bool IsTunnelAnswer(std::uint16_t status) { return status >= 200 && status < 300; }
+// RFC 9113 8.5: a 2xx answer to CONNECT makes the tunnel. `request`: what is known of it, or null.
+bool IsTunnel(const HeaderList& list, const RequestNotes::Note* request) {
+  if (list.method() == "CONNECT") return true;
+  return request != nullptr && request->asked != RequestNotes::Asked::kRpc &&
+         list.status() >= kFirstFinalStatus && list.status() < kFirstRedirectStatus;
+}
 
 std::string_view TargetOf(const HeaderList& list) {
   return list.path().empty() ? list.authority() : list.path();
@@ -41,8 +51,9 @@ MessageAssembler::MessageAssembler(Sender sender, ParserContext& context, Messag
     : sender_(sender),
       context_(context),
       handler_(handler),
-      streams_(context.limits, context.budget),
-      single_(context.limits, context.budget) {
+      streams_(context.limits, context.budget, handler),
+      single_(context.limits, context.budget),
+      notes_(context.budget) {
   auto& places = context_.http2.directions;
   const auto place = std::find(places.begin(), places.end(), nullptr);
   if (place != places.end()) *place = this;
@@ -65,7 +76,7 @@ ParserType MessageAssembler::type() const {
 }
 
 std::uint64_t MessageAssembler::held_bytes() const {
-  return streams_.held_bytes() + single_.held_bytes() + notes_bytes_;
+  return streams_.held_bytes() + single_.held_bytes() + notes_.held_bytes();
 }
 
 void MessageAssembler::LearnSender(const HeaderList& list) {
@@ -84,7 +95,7 @@ Stream* MessageAssembler::Open(std::uint32_t stream_id) {
   if (stream != nullptr) return stream;
   Stream* oldest = streams_.Oldest();
   if (oldest == nullptr) return nullptr;
-  EmitIncomplete(*oldest);
+  EndStream(*oldest, End::kCutShort);
   return streams_.Add(stream_id);
 }
 
@@ -92,37 +103,37 @@ void MessageAssembler::OnHeaders(std::uint32_t stream_id, const HeaderList& list
   LearnSender(list);
   if (IsInterim(list) && !end_stream) {
     Begin(single_, stream_id, list);
-    EmitSingle(single_);
+    Emit(single_);
     return;
   }
   Stream* stream = streams_.Find(stream_id);
   if (stream != nullptr && list.kind() != HeaderList::Kind::kRequest &&
       list.kind() != HeaderList::Kind::kResponse) {
     AddTrailers(*stream, list);
-    if (end_stream) EndStream(*stream);
+    if (end_stream) EndStream(*stream, End::kWhole);
     return;
   }
   // A stream has one message in each direction: of this one the end was lost.
-  if (stream != nullptr) EmitIncomplete(*stream);
+  if (stream != nullptr) EndStream(*stream, End::kCutShort);
   const bool plain_end = end_stream && !grpc::IsGrpc(list.content_type());
   stream = plain_end ? nullptr : Open(stream_id);
   if (stream == nullptr) {
     Begin(single_, stream_id, list);
     if (!end_stream) single_.message().complete = false;
-    EmitSingle(single_);
+    Emit(single_);
     ForgetRequest(stream_id);
     return;
   }
   Begin(stream->message, stream_id, list);
   BeginBody(*stream, list);
-  if (end_stream) EndStream(*stream);
+  if (end_stream) EndStream(*stream, End::kWhole);
 }
 
 void MessageAssembler::OnPush(std::uint32_t stream_id, const HeaderList& list) {
   if (sender_ == Sender::kUnknown) sender_ = Sender::kServer;
   Begin(single_, stream_id, list);
   single_.message().parser = ParserType::kHttp2Request;
-  EmitSingle(single_);
+  Emit(single_);
 }
 
 void MessageAssembler::Begin(MessageBuilder& builder, std::uint32_t stream_id,
@@ -145,82 +156,75 @@ void MessageAssembler::Begin(MessageBuilder& builder, std::uint32_t stream_id,
   if (!builder.SetHead(list.head(), list.method(), TargetOf(list))) message.complete = false;
 }
 
+// Here a kind of stream is chosen, by its head and by what is known of the request.
 void MessageAssembler::BeginBody(Stream& stream, const HeaderList& list) {
-  stream.has_head = true;
-  stream.expected_bytes = list.content_length();
-  const bool connect = list.method() == "CONNECT";
-  const Note* note = nullptr;
-  if (sender_ == Sender::kServer && Other() != nullptr) note = Other()->FindNote(stream.id);
-  stream.tunnel = connect || (note != nullptr && note->connect && IsTunnelAnswer(list.status()));
-  if (stream.tunnel) {
-    TakeNote(list, stream.id, {});
-    EmitPart(stream);
-    if (note == nullptr || !note->websocket) return;
-    const websocket::Extensions extensions = ExtensionsOf(list);
-    OpenSocket(stream.id, extensions);
-    Other()->OpenSocket(stream.id, extensions);
+  const RequestNotes::Note* request = RequestOf(stream.id);
+  if (IsTunnel(list, request)) {
+    BeginTunnel(stream, list, request);
+  } else if (grpc::IsGrpc(list.content_type())) {
+    BeginRpc(stream, list, request);
+  } else {
+    BeginPlain(stream, list);
+  }
+}
+
+void MessageAssembler::BeginTunnel(Stream& stream, const HeaderList& list,
+                                   const RequestNotes::Note* request) {
+  using Asked = RequestNotes::Asked;
+  const bool websocket =
+      request != nullptr ? request->asked == Asked::kWebSocket : list.protocol() == "websocket";
+  if (list.kind() == HeaderList::Kind::kRequest) {
+    notes_.Add({stream.id, websocket ? Asked::kWebSocket : Asked::kTunnel, {}});
+  }
+  if (!websocket) {
+    stream.Begin<TunnelBody>(now_ns_);
     return;
   }
-  if (grpc::IsGrpc(list.content_type())) {
-    BeginGrpc(stream, list);
-    return;
+  stream.Begin<SocketBody>(SocketBody::Bounds{context_.limits, context_.budget}, now_ns_);
+  if (request == nullptr) return;
+  const websocket::Extensions extensions = ExtensionsOf(list);
+  Accept(stream.id, extensions);
+  Other()->Accept(stream.id, extensions);
+}
+
+void MessageAssembler::Accept(std::uint32_t stream_id, const websocket::Extensions& extensions) {
+  Stream* stream = streams_.Find(stream_id);
+  if (stream != nullptr) stream->body().OnAccept(extensions);
+}
+
+void MessageAssembler::BeginRpc(Stream& stream, const HeaderList& list,
+                                const RequestNotes::Note* request) {
+  content::CodingList codings;
+  codings.Add(list.grpc_encoding());
+  stream.Begin<RpcBody>(codings);
+  std::string& rpc = stream.message.message().rpc;
+  if (list.kind() == HeaderList::Kind::kRequest) {
+    rpc = list.path().substr(0, kMaxRpcBytes);
+    notes_.Add({stream.id, RequestNotes::Asked::kRpc, rpc});
+  } else if (request != nullptr) {
+    rpc = request->rpc;
   }
+}
+
+void MessageAssembler::BeginPlain(Stream& stream, const HeaderList& list) {
   content::CodingList codings;
   codings.Add(list.content_encoding());
   stream.message.Decode(codings);
+  stream.Begin<PlainBody>(list.content_length());
   const content::PartRule rule = content::PartRuleOf(list.content_type());
-  if (list.kind() == HeaderList::Kind::kResponse && rule != content::PartRule::kWhole) {
-    stream.message.message().last_ktime_ns = now_ns_;
-    stream.message.EmitInParts(rule, handler_);
-    streaming_ = true;
-  }
+  if (list.kind() != HeaderList::Kind::kResponse || rule == content::PartRule::kWhole) return;
+  stream.message.message().last_ktime_ns = now_ns_;
+  stream.message.EmitInParts(rule, handler_);
+  streaming_ = true;
 }
 
-void MessageAssembler::BeginGrpc(Stream& stream, const HeaderList& list) {
-  stream.grpc.emplace();
-  stream.grpc_codings.Add(list.grpc_encoding());
-  Message& message = stream.message.message();
-  message.grpc = true;
-  if (list.kind() == HeaderList::Kind::kRequest) {
-    message.rpc = list.path().substr(0, kMaxRpcBytes);
-    TakeNote(list, stream.id, message.rpc);
-  } else if (Other() != nullptr) {
-    const Note* note = Other()->FindNote(stream.id);
-    if (note != nullptr) message.rpc = note->rpc;
-  }
-}
-
-void MessageAssembler::TakeNote(const HeaderList& list, std::uint32_t stream_id,
-                                const std::string& rpc) {
-  if (list.kind() != HeaderList::Kind::kRequest) return;
-  Forget(stream_id);
-  if (notes_.size() == kMaxNotes) Forget(notes_.front().stream_id);
-  const std::uint64_t bytes = sizeof(Note) + rpc.size();
-  if (!context_.budget.Take(bytes)) return;
-  notes_bytes_ += bytes;
-  const bool connect = list.method() == "CONNECT";
-  notes_.push_back({stream_id, connect, connect && list.protocol() == "websocket", rpc});
-}
-
-const MessageAssembler::Note* MessageAssembler::FindNote(std::uint32_t stream_id) const {
-  for (const Note& note : notes_) {
-    if (note.stream_id == stream_id) return &note;
-  }
-  return nullptr;
-}
-
-void MessageAssembler::Forget(std::uint32_t stream_id) {
-  const auto same = [stream_id](const Note& note) { return note.stream_id == stream_id; };
-  const auto found = std::find_if(notes_.begin(), notes_.end(), same);
-  if (found == notes_.end()) return;
-  const std::uint64_t bytes = sizeof(Note) + found->rpc.size();
-  context_.budget.Give(bytes);
-  notes_bytes_ -= bytes;
-  notes_.erase(found);
+const RequestNotes::Note* MessageAssembler::RequestOf(std::uint32_t stream_id) const {
+  const MessageAssembler* other = Other();
+  return sender_ == Sender::kServer && other != nullptr ? other->notes_.Find(stream_id) : nullptr;
 }
 
 void MessageAssembler::AddTrailers(Stream& stream, const HeaderList& list) {
-  if (stream.grpc) LeaveGrpc(stream);
+  stream.body().OnTrailers(now_ns_);
   Message& message = stream.message.message();
   if (!stream.message.AppendTrailer(list.text()) || list.broken()) message.complete = false;
   if (list.never_indexed().empty()) return;
@@ -246,179 +250,47 @@ void MessageAssembler::OnData(std::uint32_t stream_id, std::string_view bytes) {
   Stream* stream = DataStream(stream_id);
   if (stream == nullptr) return;
   stream->message.message().last_ktime_ns = now_ns_;
-  if (stream->tunnel) {
-    AppendTunnel(*stream, bytes);
-  } else if (stream->grpc) {
-    AppendGrpc(*stream, bytes);
-  } else {
-    stream->message.Append(bytes, stream->expected_bytes);
-  }
-}
-
-// Both directions of the stream carry a WebSocket from here on.
-void MessageAssembler::OpenSocket(std::uint32_t stream_id,
-                                  const websocket::Extensions& extensions) {
-  Stream* stream = streams_.Find(stream_id);
-  if (stream == nullptr || !stream->tunnel || !stream->message.empty()) return;
-  stream->socket =
-      WebSocketTunnel::Open({stream_id, context_.limits, context_.budget, handler_}, extensions);
-}
-
-void MessageAssembler::FeedSocket(Stream& stream, std::string_view bytes) {
-  stream.message.Count(bytes.size());
-  if (!stream.socket->Feed(bytes, now_ns_)) LeaveSocket(stream);
-}
-
-// From here on the tunnel's data is shown as it is.
-void MessageAssembler::LeaveSocket(Stream& stream) {
-  const std::string rest = stream.socket->TakeRest();
-  stream.socket.reset();
-  stream.message.message().content_bytes -= rest.size();  // they have been counted
-  AppendTunnel(stream, rest);
-}
-
-void MessageAssembler::AppendTunnel(Stream& stream, std::string_view bytes) {
-  if (stream.socket) {
-    FeedSocket(stream, bytes);
-    return;
-  }
-  while (!bytes.empty()) {
-    Message& message = stream.message.message();
-    const std::size_t held = message.body.size() + message.cut_bytes;
-    if (held == 0) message.first_ktime_ns = now_ns_;
-    const std::string_view piece = bytes.substr(0, kTunnelBytes - std::min(held, kTunnelBytes));
-    stream.message.Append(piece, 0);
-    bytes.remove_prefix(piece.size());
-    if (held + piece.size() >= kTunnelBytes) EmitPart(stream);
-  }
-}
-
-void MessageAssembler::AppendGrpc(Stream& stream, std::string_view bytes) {
-  while (stream.grpc) {
-    switch (stream.grpc->Next(bytes)) {
-      case grpc::MessageReader::Event::kNeedMore:
-        return;
-      case grpc::MessageReader::Event::kBegin:
-        if (stream.message_ready) EmitPart(stream);
-        if (stream.parts != 0) stream.message.message().first_ktime_ns = now_ns_;
-        if (stream.grpc->compressed()) stream.message.Decode(stream.grpc_codings);
-        break;
-      case grpc::MessageReader::Event::kContent:
-        stream.message.Append(stream.grpc->piece(), stream.grpc->length());
-        break;
-      case grpc::MessageReader::Event::kEnd:
-        stream.message_ready = true;
-        break;
-      case grpc::MessageReader::Event::kBroken:
-        LeaveGrpc(stream);
-        break;
-    }
-  }
-  if (!bytes.empty()) stream.message.Append(bytes, 0);
-}
-
-// What follows is no gRPC message, or where one begins is not known.
-void MessageAssembler::LeaveGrpc(Stream& stream) {
-  if (stream.message_ready) EmitPart(stream);
-  const bool whole = stream.grpc->between_messages();
-  const std::string prefix(stream.grpc->prefix());
-  stream.grpc.reset();
-  if (whole) return;
-  Message& message = stream.message.message();
-  message.complete = false;
-  message.grpc = false;
-  if (!prefix.empty()) stream.message.Append(prefix, 0);
+  stream->body().OnData(bytes, now_ns_);
 }
 
 void MessageAssembler::OnDataLost(std::uint32_t stream_id, std::uint64_t bytes) {
   Stream* stream = DataStream(stream_id);
-  if (stream == nullptr) return;
-  if (stream->grpc && !stream->grpc->Jump(bytes)) {
-    LeaveGrpc(*stream);
-    stream->message.message().grpc = false;
-  }
-  if (stream->socket) {
-    if (stream->socket->Gap(bytes, now_ns_)) {
-      stream->message.Count(bytes);
-      stream->parts_complete = false;
-      return;
-    }
-    LeaveSocket(*stream);
-  }
-  stream->message.AddGap(bytes);
+  if (stream != nullptr) stream->body().OnDataLost(bytes, now_ns_);
 }
 
 void MessageAssembler::OnDataEnd(std::uint32_t stream_id, bool end_stream) {
   Stream* stream = streams_.Find(stream_id);
   if (stream == nullptr) return;
   if (end_stream) {
-    EndStream(*stream);
-  } else if (stream->message_ready || (stream->tunnel && !stream->message.message().body.empty())) {
-    EmitPart(*stream);
+    EndStream(*stream, End::kWhole);
+  } else {
+    stream->body().OnFrameEnd(now_ns_);
   }
 }
 
-void MessageAssembler::EndStream(Stream& stream) {
-  // A message of gRPC that is not whole.
-  if (stream.grpc && !stream.grpc->between_messages()) LeaveGrpc(stream);
-  EmitLast(stream);
-}
-
-void MessageAssembler::EmitPart(Stream& stream) {
-  MessageBuilder& builder = stream.message;
-  Message& message = builder.message();
-  Message next;
-  next.parser = message.parser;
-  next.stream_id = message.stream_id;
-  next.status = message.status;
-  next.exchange = message.exchange;
-  next.content_bytes = message.content_bytes;
-  next.grpc = message.grpc;
-  next.rpc = message.rpc;
-  message.part = ++stream.parts;
-  message.last_ktime_ns = now_ns_;
-  stream.parts_complete = stream.parts_complete && message.complete;
-  stream.message_ready = false;
-  next.first_ktime_ns = now_ns_;
-  builder.Emit(handler_);
-  builder.message() = std::move(next);
-}
-
-void MessageAssembler::EmitLast(Stream& stream) {
-  if (stream.socket) stream.socket->Finish();
-  Message& message = stream.message.message();
-  if (stream.parts != 0) {
-    message.part = stream.parts + 1;
-    message.last_part = true;
-    message.complete = message.complete && stream.parts_complete;
-  }
-  if (stream.parts != 0 && !stream.message_ready) message.grpc = false;
+void MessageAssembler::EndStream(Stream& stream, End end) {
+  stream.body().OnEnd(now_ns_);
+  if (end == End::kCutShort) stream.message.message().complete = false;
+  Emit(stream.message);
   const std::uint32_t id = stream.id;
-  EmitSingle(stream.message);
   streams_.Remove(id);
   ForgetRequest(id);
 }
 
 // The response has been emitted: nothing more has to be known for it.
 void MessageAssembler::ForgetRequest(std::uint32_t stream_id) {
-  if (sender_ == Sender::kServer && Other() != nullptr) Other()->Forget(stream_id);
+  if (sender_ == Sender::kServer && Other() != nullptr) Other()->notes_.Forget(stream_id);
 }
 
-void MessageAssembler::EmitIncomplete(Stream& stream) {
-  if (stream.grpc && !stream.grpc->between_messages()) LeaveGrpc(stream);
-  stream.message.message().complete = false;
-  EmitLast(stream);
-}
-
-void MessageAssembler::EmitSingle(MessageBuilder& builder) {
+void MessageAssembler::Emit(MessageBuilder& builder) {
   builder.message().last_ktime_ns = now_ns_;
   builder.Emit(handler_);
 }
 
 void MessageAssembler::CutShort(std::uint32_t stream_id) {
   Stream* stream = streams_.Find(stream_id);
-  if (stream != nullptr) EmitIncomplete(*stream);
-  Forget(stream_id);
+  if (stream != nullptr) EndStream(*stream, End::kCutShort);
+  notes_.Forget(stream_id);
   if (WasCutShort(stream_id)) return;
   cut_short_[cut_short_next_] = stream_id;
   cut_short_next_ = (cut_short_next_ + 1) % cut_short_.size();
@@ -457,13 +329,7 @@ void MessageAssembler::CutShortAbove(std::uint32_t stream_id, bool odd) {
 void MessageAssembler::OnLoss() {
   resynchronised_ = true;
   for (Stream* stream = streams_.After(0); stream != nullptr; stream = streams_.After(stream->id)) {
-    if (stream->grpc) LeaveGrpc(*stream);
-    if (stream->socket) {
-      stream->socket->Finish();
-      stream->socket.reset();
-    }
-    stream->message.message().grpc = false;
-    stream->message.AddGap(0);
+    stream->body().OnLoss(now_ns_);
   }
 }
 
@@ -476,15 +342,15 @@ void MessageAssembler::Flush() {
 
 void MessageAssembler::Finish() {
   for (Stream* stream = streams_.After(0); stream != nullptr; stream = streams_.After(0)) {
-    EmitIncomplete(*stream);
+    EndStream(*stream, End::kCutShort);
   }
-  while (!notes_.empty()) Forget(notes_.back().stream_id);
+  notes_.Clear();
 }
 
 void MessageAssembler::Reset() {
   streams_.Clear();
   single_.Drop();
-  while (!notes_.empty()) Forget(notes_.back().stream_id);
+  notes_.Clear();
   resynchronised_ = false;
 }
 

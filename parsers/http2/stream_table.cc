@@ -21,7 +21,7 @@ Stream* StreamTable::Find(std::uint32_t id) {
 
 Stream* StreamTable::Add(std::uint32_t id) {
   if (entries_.size() == kMaxStreams || !budget_.Take(kStreamBytes)) return nullptr;
-  auto stream = std::make_unique<Stream>(id, limits_, budget_);
+  auto stream = std::make_unique<Stream>(id, limits_, budget_, handler_);
   return entries_.insert(Place(id), Entry{id, ++clock_, std::move(stream)})->stream.get();
 }
 
@@ -49,10 +49,7 @@ Stream* StreamTable::After(std::uint32_t id) {
 
 std::uint64_t StreamTable::held_bytes() const {
   std::uint64_t bytes = entries_.size() * kStreamBytes;
-  for (const Entry& entry : entries_) {
-    bytes += entry.stream->message.held_bytes();
-    if (entry.stream->socket) bytes += entry.stream->socket->held_bytes();
-  }
+  for (const Entry& entry : entries_) bytes += entry.stream->held_bytes();
   return bytes;
 }
 

@@ -4,32 +4,53 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
+#include <utility>
+#include <variant>
 #include <vector>
 
-#include "parsers/content/coding_list.h"
 #include "parsers/content/message_builder.h"
-#include "parsers/grpc/message_reader.h"
-#include "parsers/http2/websocket_tunnel.h"
+#include "parsers/core/message.h"
+#include "parsers/http2/bodies/plain_body.h"
+#include "parsers/http2/bodies/rpc_body.h"
+#include "parsers/http2/bodies/socket_body.h"
+#include "parsers/http2/bodies/stream_body.h"
+#include "parsers/http2/bodies/tunnel_body.h"
 
 namespace tlscope::http2 {
 
-/// One direction of a stream whose message has not ended.
-struct Stream {
-  Stream(std::uint32_t stream_id, const ParserLimits& limits, ByteBudget& budget)
-      : id(stream_id), message(limits, budget) {}
+/// One direction of a stream whose message has not ended. Its body is inside it, so that a message
+/// costs one allocation of whatever kind it is.
+class Stream {
+ public:
+  /// A plain body until Begin says what it is.
+  Stream(std::uint32_t stream_id, const ParserLimits& limits, ByteBudget& budget,
+         MessageHandler& handler)
+      : id(stream_id),
+        message(limits, budget),
+        handler_(handler),
+        body_(std::in_place_type<PlainBody>, message, handler, 0) {}
 
-  std::uint32_t id;
+  /// The head is in the message, and the body is such a one: `args` are what its constructor takes
+  /// besides the message and the handler.
+  template <class Body, class... Args>
+  void Begin(Args&&... args) {
+    body_.template emplace<Body>(message, handler_, std::forward<Args>(args)...);
+  }
+
+  StreamBody& body() {
+    return std::visit([](StreamBody& body) -> StreamBody& { return body; }, body_);
+  }
+  std::uint64_t held_bytes() const {
+    const auto held = [](const StreamBody& body) { return body.held_bytes(); };
+    return message.held_bytes() + std::visit(held, body_);
+  }
+
+  const std::uint32_t id;
   MessageBuilder message;
-  bool has_head = false;
-  bool tunnel = false;               ///< of CONNECT: data leaves as it comes
-  bool message_ready = false;        ///< of gRPC: what `message` holds is one whole message
-  std::uint32_t parts = 0;           ///< emitted so far
-  bool parts_complete = true;        ///< all of them were
-  std::uint64_t expected_bytes = 0;  ///< Content-Length
-  std::optional<grpc::MessageReader> grpc;
-  content::CodingList grpc_codings;         ///< of messages marked compressed
-  std::unique_ptr<WebSocketTunnel> socket;  ///< what the tunnel carries, if it is one
+
+ private:
+  MessageHandler& handler_;
+  std::variant<PlainBody, RpcBody, TunnelBody, SocketBody> body_;
 };
 
 /// The open streams of one direction, at most kMaxStreams.
@@ -39,7 +60,9 @@ class StreamTable {
   /// What a stream costs besides its message; taken from the budget.
   static constexpr std::uint64_t kStreamBytes = sizeof(Stream) + 64;
 
-  StreamTable(const ParserLimits& limits, ByteBudget& budget) : limits_(limits), budget_(budget) {}
+  /// All must outlive the table.
+  StreamTable(const ParserLimits& limits, ByteBudget& budget, MessageHandler& handler)
+      : limits_(limits), budget_(budget), handler_(handler) {}
   ~StreamTable() { Clear(); }
   StreamTable(const StreamTable&) = delete;
   StreamTable& operator=(const StreamTable&) = delete;
@@ -69,6 +92,7 @@ class StreamTable {
 
   const ParserLimits& limits_;
   ByteBudget& budget_;
+  MessageHandler& handler_;
   std::uint64_t clock_ = 0;
   std::vector<Entry> entries_;  ///< by id
 };
