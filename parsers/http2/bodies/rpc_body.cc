@@ -45,11 +45,13 @@ void RpcBody::EmitMessage(std::uint64_t now_ns) {
 }
 
 void RpcBody::OnDataLost(std::uint64_t bytes, std::uint64_t now_ns) {
-  const bool inside = state_ != State::kData && reader_.Jump(bytes);
-  if (!inside) {
-    StopReading(now_ns);
-    message().grpc = false;
+  if (state_ != State::kData && reader_.Jump(bytes)) {
+    builder().AddGap(bytes);
+    Read({}, now_ns);  // where all that was left of the message is lost, this is its end
+    return;
   }
+  StopReading(now_ns);
+  message().grpc = false;
   builder().AddGap(bytes);
 }
 

@@ -92,6 +92,16 @@ TEST_F(RpcBodyTest, ALossInsideAMessageIsJumpedOver) {
   EXPECT_EQ(Kinds(), "mmd");
 }
 
+TEST_F(RpcBodyTest, ALossUpToTheEndOfAMessageEndsIt) {
+  stream_.Data(Prefixed("0123456789").substr(0, 7));
+  stream_.body->OnDataLost(8, kKtime);
+  stream_.body->OnFrameEnd(kKtime);
+  EXPECT_EQ(stream_.SoFar(), (std::vector<Told>{{"01", 1, false, false, 10}}));
+  stream_.Data(Prefixed("next"));
+  EXPECT_EQ(stream_.End().back(), (Told{"next", 2, true, false, 14}));
+  EXPECT_EQ(Kinds(), "mm");
+}
+
 TEST_F(RpcBodyTest, ALossBeyondAMessageMakesTheRestData) {
   stream_.Data(Prefixed("one") + Prefixed("two").substr(0, 6));
   stream_.body->OnDataLost(3, kKtime);
