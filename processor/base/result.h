@@ -64,9 +64,9 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
   using Base = tl::expected<T, Error>;
 
   Result() = default;
-
   // The constructors of `Base` are not inherited: they would make a Result<bool> of whether another
-  // Result has a value.
+  // Result has a value. Implicit as theirs are, and the concept leaves out what hides a copy.
+  // NOLINTBEGIN(google-explicit-constructor, bugprone-forwarding-reference-overload)
   template <internal::MakesA<T> U = T>
   explicit(!std::is_convertible_v<U, T>) Result(U&& value) : Base(std::forward<U>(value)) {}
   Result(tl::unexpected<Error> error) : Base(std::move(error)) {}
@@ -75,7 +75,7 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
   /// A unique_ptr to a derived class becomes one to its base, for example.
   template <std::convertible_to<T> U>
   Result(Result<U> other) : Base(static_cast<tl::expected<U, Error>&&>(other)) {}
-};
+};  // NOLINTEND(google-explicit-constructor, bugprone-forwarding-reference-overload)
 
 /// The error half of any Result.
 [[nodiscard]] inline tl::unexpected<Error> Fail(Errc code, int error_number, std::string what,
@@ -100,7 +100,7 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
 #define TLSCOPE_TRY_PICK(first, second, third, fourth, form, ...) form
 #define TLSCOPE_TRY_JOIN(left, right) TLSCOPE_TRY_JOIN_EXPANDED(left, right)
 #define TLSCOPE_TRY_JOIN_EXPANDED(left, right) left##right
-
+// NOLINTBEGIN(bugprone-macro-parentheses): what is declared takes none.
 #define TLSCOPE_TRY_VALUE(tried, target, ...)                       \
   auto tried = (__VA_ARGS__);                                       \
   if (!tried) return tl::make_unexpected(std::move(tried).error()); \
@@ -110,5 +110,5 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
   do {                                                                                           \
     if (auto tried = (expression); !tried) return tl::make_unexpected(std::move(tried).error()); \
   } while (false)
-
+// NOLINTEND(bugprone-macro-parentheses)
 }  // namespace tlscope
