@@ -21,7 +21,7 @@ constexpr std::chrono::seconds kFarewell{2};
 }  // namespace
 
 AgentConnection::AgentConnection(AgentConnectionOwner& owner, const AgentSessionEnv& env,
-                                 std::unique_ptr<ByteStream> stream, std::string peer,
+                                 std::shared_ptr<ByteStream> stream, std::string peer,
                                  Clock::time_point now)
     : owner_(owner),
       env_(env),
@@ -33,15 +33,16 @@ AgentConnection::AgentConnection(AgentConnectionOwner& owner, const AgentSession
       beat_(now) {}
 
 void AgentConnection::Start() {
-  stream_->Begin([self = shared_from_this(), hold = owner_.Hold()](const error_code& error, auto) {
-    if (self->closed_) return;
-    if (error) {
-      self->Refuse(RefusalCause::kTls, error.message());
-      return self->Close();
-    }
-    self->begun_ = true;
-    self->Read();
-  });
+  stream_->AsyncHandshake(
+      [self = shared_from_this(), hold = owner_.Hold()](const error_code& error) {
+        if (self->closed_) return;
+        if (error) {
+          self->Refuse(RefusalCause::kTls, error.message());
+          return self->Close();
+        }
+        self->begun_ = true;
+        self->Read();
+      });
 }
 
 void AgentConnection::Tick(Clock::time_point now) {
@@ -73,16 +74,17 @@ void AgentConnection::Read() {
   if (closed_ || finished_ || reading_) return;
   reading_ = true;
   const std::span<char> room = session_.PrepareInput(kSocketReadBytes).first(kSocketReadBytes);
-  stream_->Read(room, [self = shared_from_this(), hold = owner_.Hold()](const error_code& error,
-                                                                        std::size_t bytes) {
-    self->reading_ = false;
-    if (self->closed_) return;
-    if (error) return self->End(error);
-    self->heard_ = Clock::now();
-    if (self->finished_) return self->Drain();
-    self->session_.CommitInput(bytes);
-    self->Process();
-  });
+  stream_->AsyncRead(boost::asio::buffer(room.data(), room.size()),
+                     [self = shared_from_this(), hold = owner_.Hold()](const error_code& error,
+                                                                       std::size_t bytes) {
+                       self->reading_ = false;
+                       if (self->closed_) return;
+                       if (error) return self->End(error);
+                       self->heard_ = Clock::now();
+                       if (self->finished_) return self->Drain();
+                       self->session_.CommitInput(bytes);
+                       self->Process();
+                     });
 }
 
 /// The agent says no more; it may wait to hear that what it said is stored.
@@ -141,13 +143,14 @@ void AgentConnection::Drain() {
   if (!std::exchange(draining_, true)) stream_->EndWriting();
   if (std::exchange(reading_, true)) return;
   const std::span<char> room = session_.PrepareInput(kSocketReadBytes).first(kSocketReadBytes);
-  stream_->Read(room, [self = shared_from_this(), hold = owner_.Hold()](const error_code& error,
-                                                                        std::size_t) {
-    self->reading_ = false;
-    if (self->closed_) return;
-    if (error) return self->Close();
-    self->Drain();
-  });
+  stream_->AsyncRead(
+      boost::asio::buffer(room.data(), room.size()),
+      [self = shared_from_this(), hold = owner_.Hold()](const error_code& error, std::size_t) {
+        self->reading_ = false;
+        if (self->closed_) return;
+        if (error) return self->Close();
+        self->Drain();
+      });
 }
 
 void AgentConnection::Write() {
@@ -161,13 +164,13 @@ void AgentConnection::Write() {
 void AgentConnection::OnWritten(std::size_t bytes) {
   sent_ += bytes;
   if (sent_ < sending_.size()) {
-    stream_->Write(std::string_view(sending_).substr(sent_),
-                   [self = shared_from_this(), hold = owner_.Hold()](const error_code& error,
-                                                                     std::size_t written) {
-                     if (self->closed_) return;
-                     if (error) return self->Close();
-                     self->OnWritten(written);
-                   });
+    stream_->AsyncWrite({boost::asio::buffer(sending_) + sent_},
+                        [self = shared_from_this(), hold = owner_.Hold()](const error_code& error,
+                                                                          std::size_t written) {
+                          if (self->closed_) return;
+                          if (error) return self->Close();
+                          self->OnWritten(written);
+                        });
     return;
   }
   sending_.clear();

@@ -31,7 +31,7 @@ class AgentConnection final : public std::enable_shared_from_this<AgentConnectio
 
   /// `peer`: for people.
   AgentConnection(AgentConnectionOwner& owner, const AgentSessionEnv& env,
-                  std::unique_ptr<ByteStream> stream, std::string peer, Clock::time_point now);
+                  std::shared_ptr<ByteStream> stream, std::string peer, Clock::time_point now);
 
   void Start();
   /// Time has come to `now`: it may be too late for the agent, or a heartbeat may be due.
@@ -58,7 +58,7 @@ class AgentConnection final : public std::enable_shared_from_this<AgentConnectio
 
   AgentConnectionOwner& owner_;
   const AgentSessionEnv& env_;
-  std::unique_ptr<ByteStream> stream_;
+  std::shared_ptr<ByteStream> stream_;
   const std::string peer_;
   AgentSession session_;
   const Clock::time_point since_;

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/collector/collector.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -17,8 +15,10 @@
 #include <utility>
 
 #include "processor/collector/agent_connection.h"
+#include "processor/net/acceptor.h"
 #include "processor/net/peer_name.h"
 #include "processor/net/tls_context.h"
+#include "processor/net/tls_stream.h"
 
 namespace tlscope {
 namespace {
@@ -27,9 +27,6 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using Protocol = asio::generic::stream_protocol;
 using std::chrono::milliseconds;
-
-// How long to wait for a descriptor or memory to become free that accept(2) lacks.
-constexpr milliseconds kAcceptPause{100};
 
 constexpr milliseconds kLongestTick{1000};
 
@@ -67,13 +64,12 @@ class Collector::Impl final : public std::enable_shared_from_this<Impl>,
   struct Listener {
     ListenSocket socket;
     bool tls;
-    asio::basic_socket_acceptor<Protocol> acceptor;
-    asio::steady_timer pause;
+    std::unique_ptr<Acceptor<Protocol>> acceptor;
   };
 
   Result<void> Listen(const ListenTarget& target);
-  void Accept(const std::shared_ptr<Listener>& listener);
   void Take(ByteStream::Socket socket, const Listener& listener);
+  std::shared_ptr<ByteStream> MakeStream(ByteStream::Socket socket, bool tls);
   void SendOff(int fd);
   void TellWhyNoneComes(const ListenSocket& socket, int error_number);
   void OnHello(const AgentSession& session, const v1::Hello& hello);
@@ -95,7 +91,7 @@ class Collector::Impl final : public std::enable_shared_from_this<Impl>,
   std::function<void()> on_closed_;
   const AgentSessionEnv env_;
   std::optional<asio::ssl::context> tls_;
-  std::vector<std::shared_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::shared_ptr<AgentConnection>> connections_;
   asio::steady_timer commit_;
   asio::steady_timer tick_;
@@ -124,34 +120,21 @@ Result<void> Collector::Impl::Start() {
 }
 
 Result<void> Collector::Impl::Listen(const ListenTarget& target) {
-  auto socket = ListenSocket::Open(target);
-  if (!socket) return tl::make_unexpected(std::move(socket.error()));
-  const int fd = fcntl(socket->fd(), F_DUPFD_CLOEXEC, 0);
-  if (fd < 0) return Fail(Errc::kSystem, errno, "listen on " + target.url);
-  const int family = socket->family();
-  auto listener = std::shared_ptr<Listener>(
-      new Listener{std::move(*socket), target.kind == ListenTarget::Kind::kTls,
-                   asio::basic_socket_acceptor<Protocol>(io_), asio::steady_timer(io_)});
-  listener->acceptor.assign(Protocol(family, 0), fd);
-  listeners_.push_back(listener);
-  Accept(listener);
+  TLSCOPE_TRY(auto socket, ListenSocket::Open(target));
+  auto listener = std::make_unique<Listener>(
+      Listener{std::move(socket), target.kind == ListenTarget::Kind::kTls, nullptr});
+  Acceptor<Protocol>::Handlers handlers;
+  handlers.on_connection = [this, &on = *listener](ByteStream::Socket accepted) {
+    Take(std::move(accepted), on);
+  };
+  handlers.on_failure = [this, &on = *listener](const error_code& error) {
+    TellWhyNoneComes(on.socket, error.value());
+  };
+  TLSCOPE_TRY(listener->acceptor, Acceptor<Protocol>::Open(io_, listener->socket.fd(),
+                                                           Protocol(listener->socket.family(), 0),
+                                                           std::move(handlers)));
+  listeners_.push_back(std::move(listener));
   return {};
-}
-
-void Collector::Impl::Accept(const std::shared_ptr<Listener>& listener) {
-  listener->acceptor.async_accept(
-      [self = shared_from_this(), listener](error_code error, ByteStream::Socket socket) {
-        if (self->stopped_ || self->closing_) return;
-        if (!error) {
-          self->Take(std::move(socket), *listener);
-          return self->Accept(listener);
-        }
-        self->TellWhyNoneComes(listener->socket, error.value());
-        listener->pause.expires_after(kAcceptPause);
-        listener->pause.async_wait([self, listener](error_code) {
-          if (!self->stopped_ && !self->closing_) self->Accept(listener);
-        });
-      });
 }
 
 void Collector::Impl::Take(ByteStream::Socket socket, const Listener& listener) {
@@ -165,16 +148,19 @@ void Collector::Impl::Take(ByteStream::Socket socket, const Listener& listener) 
                                std::to_string(options_.limits.clients) +
                                " already; raise --max-clients");
   }
-  auto stream =
-      listener.tls ? MakeTlsStream(std::move(socket), *tls_) : MakePlainStream(std::move(socket));
+  auto stream = MakeStream(std::move(socket), listener.tls);
   auto connection = std::make_shared<AgentConnection>(
       *this, env_, std::move(stream), std::move(peer), AgentConnection::Clock::now());
   connections_.push_back(connection);
   connection->Start();
 }
 
+std::shared_ptr<ByteStream> Collector::Impl::MakeStream(ByteStream::Socket socket, bool tls) {
+  if (!tls) return MakePlainStream(std::move(socket));
+  return std::make_shared<TlsStream>(std::move(socket), *tls_, TlsRole::kServer);
+}
+
 void Collector::Impl::TellWhyNoneComes(const ListenSocket& socket, int error_number) {
-  if (error_number == ECONNABORTED) return;  // it went before its turn came
   const bool descriptors = error_number == EMFILE || error_number == ENFILE;
   const Error error{Errc::kSystem, error_number, "accept connections on " + socket.url(),
                     descriptors ? "raise the limit of open files, or lower --max-clients" : ""};
@@ -267,11 +253,6 @@ void Collector::Impl::Tell(const std::string& about, const std::string& text) {
 void Collector::Impl::Close(milliseconds patience, std::function<void()> closed) {
   closing_ = true;
   closed_ = std::move(closed);
-  for (const auto& listener : listeners_) {
-    error_code ignored;
-    listener->acceptor.close(ignored);
-    listener->pause.cancel();
-  }
   listeners_.clear();
   patience_.expires_after(patience);
   patience_.async_wait([self = shared_from_this()](error_code error) {
@@ -300,11 +281,6 @@ void Collector::Impl::FinishClose() {
 void Collector::Impl::Stop() {
   stopped_ = true;
   for (const auto& connection : connections_) connection->Close();
-  for (const auto& listener : listeners_) {
-    error_code ignored;
-    listener->acceptor.close(ignored);
-    listener->pause.cancel();
-  }
   listeners_.clear();
   connections_.clear();
   commit_.cancel();

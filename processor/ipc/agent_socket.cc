@@ -3,15 +3,13 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
+#include <utility>
 
 #include "processor/text/instance_name.h"
 
@@ -21,12 +19,9 @@ namespace {
 constexpr const char* kSocketName = "control.sock";
 constexpr const char* kLockName = "lock";
 
-// The path of a socket ends with a NUL inside sun_path (unix(7)).
-constexpr std::size_t kMaxPathBytes = sizeof(sockaddr_un::sun_path) - 1;
-
 constexpr mode_t kOthersWrite = 0022;
 
-using Options = ListeningSocket::Options;
+using Options = AgentSocket::Options;
 
 mode_t FolderMode(const Options& options) {
   if (options.is_public) return 0755;
@@ -123,59 +118,15 @@ Result<UniqueFd> TakeLock(int folder, const std::string& socket_path, const std:
   return lock;
 }
 
-sockaddr_un AddressOf(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.data(), path.size());
-  return address;
-}
-
-Result<UniqueFd> MakeSocket() {
-  UniqueFd made(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!made) return Fail(Errc::kSystem, errno, "make a Unix domain socket");
-  return made;
-}
-
-/// Removes the socket that an agent left behind when it was killed.
-Result<void> RemoveStale(int folder, const std::string& path, const std::string& name) {
-  struct stat is {};
-  if (fstatat(folder, kSocketName, &is, AT_SYMLINK_NOFOLLOW) != 0) {
-    if (errno == ENOENT) return {};
-    return Fail(Errc::kSystem, errno, "look at " + path);
-  }
-  if (!S_ISSOCK(is.st_mode))
-    return Fail(Errc::kSystem, 0, "listen on " + path + ": it is no socket", "remove it");
-  Result<UniqueFd> probe = MakeSocket();
-  if (!probe) return tl::make_unexpected(probe.error());
-  const sockaddr_un address = AddressOf(path);
-  const int connected =
-      connect(probe->get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+/// What a listener says of a path, for a user who has chosen an instance instead.
+Error ForInstance(Error error, const std::string& path, const std::string& name) {
   // Whoever listens does so without the lock, which is not how an agent of this kind does it.
-  if (connected == 0 || errno != ECONNREFUSED) return InUse(path, name, {});
-  if (unlinkat(folder, kSocketName, 0) != 0)
-    return Fail(Errc::kSystem, errno, "remove the stale socket " + path);
-  return {};
-}
-
-Result<UniqueFd> Listen(int folder, const std::string& path, const Options& options) {
-  Result<UniqueFd> made = MakeSocket();
-  if (!made) return made;
-  // What the file is made with; the umask, which belongs to all threads, takes from it at most.
-  if (fchmod(made->get(), 0600) != 0)
-    return Fail(Errc::kSystem, errno, "set the permissions of a socket");
-  const sockaddr_un address = AddressOf(path);
-  if (bind(made->get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return Fail(Errc::kSystem, errno, "make the socket " + path);
-  if (options.group &&
-      fchownat(folder, kSocketName, static_cast<uid_t>(-1), options.group->id, 0) != 0) {
-    return Fail(Errc::kPrivilege, errno,
-                "give " + path + " to the group '" + options.group->name + "'",
-                "be root or a member of the group");
+  if (error.error_number == EADDRINUSE) return InUse(path, name, {}).value();
+  if (error.code == Errc::kUsage) {
+    error.code = Errc::kSystem;
+    error.remedy = "remove it";
   }
-  if (fchmodat(folder, kSocketName, SocketMode(options), 0) != 0)
-    return Fail(Errc::kSystem, errno, "set the permissions of " + path);
-  if (listen(made->get(), SOMAXCONN) != 0) return Fail(Errc::kSystem, errno, "listen on " + path);
-  return made;
+  return error;
 }
 
 std::string WithoutLastSlash(std::string path) {
@@ -195,61 +146,37 @@ Result<std::string> SocketPath(const Instance& instance) {
     return Fail(Errc::kUsage, 0, "use an empty name of a folder", "name one with --runtime-dir");
   std::string path =
       WithoutLastSlash(instance.runtime_dir) + '/' + instance.name + '/' + kSocketName;
-  if (path.find('\0') != std::string::npos || path.size() > kMaxPathBytes) {
+  if (path.find('\0') != std::string::npos || path.size() > kMaxSocketPathBytes) {
     return Fail(Errc::kUsage, 0,
                 "use the socket " + path + ": its path has " + std::to_string(path.size()) +
-                    " bytes, and at most " + std::to_string(kMaxPathBytes) + " fit",
+                    " bytes, and at most " + std::to_string(kMaxSocketPathBytes) + " fit",
                 "name a shorter folder with --runtime-dir");
   }
   return path;
 }
 
-Result<ListeningSocket> ListeningSocket::Open(const Options& options) {
-  Result<std::string> path = SocketPath(options.instance);
-  if (!path) return tl::make_unexpected(path.error());
+Result<AgentSocket> AgentSocket::Open(const Options& options) {
+  TLSCOPE_TRY(const std::string path, SocketPath(options.instance));
   const std::string runtime_dir = WithoutLastSlash(options.instance.runtime_dir);
   const std::string& name = options.instance.name;
   const std::string folder_path = runtime_dir + '/' + name;
 
-  const Result<UniqueFd> parent = OpenFolder(AT_FDCWD, runtime_dir, 0755, 0, runtime_dir);
-  if (!parent) return tl::make_unexpected(parent.error());
-  if (auto trusted = CheckRuntimeDir(parent->get(), runtime_dir); !trusted)
-    return tl::make_unexpected(trusted.error());
-  ListeningSocket listening;
-  Result<UniqueFd> folder = OpenFolder(parent->get(), name, 0700, O_NOFOLLOW, folder_path);
-  if (!folder) return tl::make_unexpected(folder.error());
-  if (auto claimed = ClaimFolder(folder->get(), folder_path, options); !claimed)
-    return tl::make_unexpected(claimed.error());
-  Result<UniqueFd> lock = TakeLock(folder->get(), *path, name);
-  if (!lock) return tl::make_unexpected(lock.error());
-  if (auto removed = RemoveStale(folder->get(), *path, name); !removed)
-    return tl::make_unexpected(removed.error());
-  Result<UniqueFd> made = Listen(folder->get(), *path, options);
-  if (!made) return tl::make_unexpected(made.error());
-  struct stat is {};
-  if (fstatat(folder->get(), kSocketName, &is, AT_SYMLINK_NOFOLLOW) != 0)
-    return Fail(Errc::kSystem, errno, "look at " + *path);
-
-  listening.path_ = std::move(*path);
-  listening.folder_ = std::move(*folder);
-  listening.lock_ = std::move(*lock);
-  listening.socket_ = std::move(*made);
-  listening.device_ = is.st_dev;
-  listening.inode_ = is.st_ino;
-  return listening;
+  TLSCOPE_TRY(const UniqueFd parent, OpenFolder(AT_FDCWD, runtime_dir, 0755, 0, runtime_dir));
+  TLSCOPE_TRY(CheckRuntimeDir(parent.get(), runtime_dir));
+  TLSCOPE_TRY(UniqueFd folder, OpenFolder(parent.get(), name, 0700, O_NOFOLLOW, folder_path));
+  TLSCOPE_TRY(ClaimFolder(folder.get(), folder_path, options));
+  TLSCOPE_TRY(UniqueFd lock, TakeLock(folder.get(), path, name));
+  UnixListenerOptions listening{
+      .path = path, .folder = std::move(folder), .mode = SocketMode(options)};
+  if (options.group) listening.group = options.group->id;
+  auto listener = UnixListener::Open(std::move(listening));
+  if (!listener) return tl::make_unexpected(ForInstance(std::move(listener.error()), path, name));
+  return AgentSocket(std::move(lock), std::move(*listener));
 }
 
-void ListeningSocket::Remove() {
-  if (!folder_) return;
-  struct stat is {};
-  const bool ours = fstatat(folder_.get(), kSocketName, &is, AT_SYMLINK_NOFOLLOW) == 0 &&
-                    is.st_dev == device_ && is.st_ino == inode_;
-  if (ours) unlinkat(folder_.get(), kSocketName, 0);
-  folder_ = {};
-  socket_ = {};
+void AgentSocket::Remove() {
+  listener_.Remove();
   lock_ = {};
 }
-
-ListeningSocket::~ListeningSocket() { Remove(); }
 
 }  // namespace tlscope

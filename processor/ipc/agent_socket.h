@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <sys/types.h>
-
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "processor/base/result.h"
 #include "processor/base/unique_fd.h"
 #include "processor/ipc/access.h"
+#include "processor/net/unix_listener.h"
 
 namespace tlscope {
 
@@ -28,7 +28,7 @@ Result<std::string> SocketPath(const Instance& instance);
 
 /// The socket on which an agent listens, in a folder that nobody else can write to. One agent at a
 /// time has it: it holds a lock in the folder for as long as this lives.
-class ListeningSocket {
+class AgentSocket {
  public:
   struct Options {
     Instance instance = {};
@@ -38,28 +38,25 @@ class ListeningSocket {
 
   /// Makes the folders and the socket, in place of one that an agent left behind. Fails when the
   /// instance is running, and when somebody else could put a socket there.
-  static Result<ListeningSocket> Open(const Options& options);
-  ~ListeningSocket();
-  ListeningSocket(ListeningSocket&&) noexcept = default;
-  ListeningSocket& operator=(ListeningSocket&&) = delete;
+  static Result<AgentSocket> Open(const Options& options);
+  ~AgentSocket() { Remove(); }
+  AgentSocket(AgentSocket&&) noexcept = default;
+  AgentSocket& operator=(AgentSocket&&) = delete;
 
   /// Listening, does not block.
-  int fd() const { return socket_.get(); }
-  const std::string& path() const { return path_; }
+  int fd() const { return listener_.fd(); }
+  const std::string& path() const { return listener_.path(); }
 
   /// Listens no longer, removes the socket's file, if it is still this one, and lets go of the
   /// lock. Who is connected stays connected.
   void Remove();
 
  private:
-  ListeningSocket() = default;
+  AgentSocket(UniqueFd lock, UnixListener listener)
+      : lock_(std::move(lock)), listener_(std::move(listener)) {}
 
-  std::string path_;
-  UniqueFd folder_;
-  UniqueFd lock_;
-  UniqueFd socket_;
-  dev_t device_ = 0;  // of the socket's file
-  ino_t inode_ = 0;
+  UniqueFd lock_;  // goes last: whoever gets it finds no socket
+  UnixListener listener_;
 };
 
 }  // namespace tlscope

@@ -18,6 +18,7 @@
 
 #include "processor/base/clock.h"
 #include "processor/ipc/broker_connection.h"
+#include "processor/net/acceptor.h"
 
 namespace tlscope {
 namespace {
@@ -27,9 +28,6 @@ using boost::system::error_code;
 using std::chrono::nanoseconds;
 using Protocol = asio::local::stream_protocol;
 
-// How long to wait for a descriptor or memory to become free that accept(2) lacks.
-constexpr std::chrono::milliseconds kAcceptPause{100};
-
 // A timer that is far off is set again: its clock and the wall's drift apart.
 constexpr nanoseconds kLongestWait = std::chrono::minutes(1);
 
@@ -38,7 +36,7 @@ constexpr nanoseconds kLongestWait = std::chrono::minutes(1);
 class Broker::Impl final : public std::enable_shared_from_this<Impl>, public ConnectionOwner {
  public:
   Impl(asio::io_context& io, EventBus& bus, BrokerOptions options, CommandHandler on_command,
-       AccessPolicy policy, ListeningSocket socket)
+       AccessPolicy policy, AgentSocket socket)
       : io_(io),
         bus_(bus),
         options_(std::move(options)),
@@ -46,9 +44,7 @@ class Broker::Impl final : public std::enable_shared_from_this<Impl>, public Con
         policy_(std::move(policy)),
         socket_(std::move(socket)),
         waiter_(std::in_place, bus),
-        acceptor_(io),
         published_(io),
-        accept_pause_(io),
         next_end_(io),
         patience_(io) {
     welcome_.set_protocol(1);
@@ -66,7 +62,6 @@ class Broker::Impl final : public std::enable_shared_from_this<Impl>, public Con
   const std::string& path() const { return socket_.path(); }
 
  private:
-  void Accept();
   void Welcome(Protocol::socket client);
   bool HasRoomFor(Role role) const;
   void Refuse(Protocol::socket& client);
@@ -85,13 +80,12 @@ class Broker::Impl final : public std::enable_shared_from_this<Impl>, public Con
   const BrokerOptions options_;
   const CommandHandler on_command_;
   const AccessPolicy policy_;
-  ListeningSocket socket_;
+  AgentSocket socket_;
   v1::Welcome welcome_;
-  std::optional<BusWaiter> waiter_;  // until the broker is gone
-  Protocol::acceptor acceptor_;
-  asio::posix::stream_descriptor published_;  // the waiter's
-  asio::steady_timer accept_pause_;
-  asio::steady_timer next_end_;  // of a subscription
+  std::optional<BusWaiter> waiter_;               // until the broker is gone
+  std::unique_ptr<Acceptor<Protocol>> acceptor_;  // until it takes no more clients
+  asio::posix::stream_descriptor published_;      // the waiter's
+  asio::steady_timer next_end_;                   // of a subscription
   asio::steady_timer patience_;
   std::vector<std::shared_ptr<BrokerConnection>> connections_;
   std::int64_t taken_unix_ns_ = 0;  // when events were last looked for
@@ -105,29 +99,14 @@ class Broker::Impl final : public std::enable_shared_from_this<Impl>, public Con
 };
 
 Result<void> Broker::Impl::Start() {
-  const int listening = fcntl(socket_.fd(), F_DUPFD_CLOEXEC, 0);
-  if (listening < 0) return Fail(Errc::kSystem, errno, "listen on " + path());
-  acceptor_.assign(Protocol(), listening);
   const int published = fcntl(waiter_->fd(), F_DUPFD_CLOEXEC, 0);
   if (published < 0) return Fail(Errc::kSystem, errno, "listen to the event bus");
   published_.assign(published);
+  TLSCOPE_TRY(acceptor_, Acceptor<Protocol>::Open(
+                             io_, socket_.fd(), Protocol(),
+                             {[this](Protocol::socket client) { Welcome(std::move(client)); }}));
   bus_.StartRecording();
-  Accept();
   return {};
-}
-
-void Broker::Impl::Accept() {
-  acceptor_.async_accept([self = shared_from_this()](error_code error, Protocol::socket client) {
-    if (self->stopped_ || self->closing_) return;
-    if (!error) {
-      self->Welcome(std::move(client));
-      return self->Accept();
-    }
-    self->accept_pause_.expires_after(kAcceptPause);
-    self->accept_pause_.async_wait([self](error_code) {
-      if (!self->stopped_ && !self->closing_) self->Accept();
-    });
-  });
 }
 
 void Broker::Impl::Welcome(Protocol::socket client) {
@@ -231,8 +210,7 @@ void Broker::Impl::Reap() {
 void Broker::Impl::Close(std::chrono::milliseconds patience, std::function<void()> closed) {
   closing_ = true;
   closed_ = std::move(closed);
-  error_code ignored;
-  acceptor_.close(ignored);
+  acceptor_.reset();
   socket_.Remove();
   patience_.expires_after(patience);
   patience_.async_wait([self = shared_from_this()](error_code error) {
@@ -257,11 +235,10 @@ void Broker::Impl::Stop() {
   stopped_ = true;
   for (const auto& connection : connections_) connection->Close();
   Reap();
+  acceptor_.reset();
   error_code ignored;
-  acceptor_.close(ignored);
   published_.close(ignored);
   waiter_.reset();
-  accept_pause_.cancel();
   next_end_.cancel();
   patience_.cancel();
   socket_.Remove();
@@ -288,8 +265,8 @@ Result<std::unique_ptr<Broker>> Broker::Open(asio::io_context& io, EventBus& bus
     if (!group) return tl::make_unexpected(group.error());
     policy.group = std::move(*group);
   }
-  Result<ListeningSocket> socket =
-      ListeningSocket::Open({options.instance, policy.group, options.is_public});
+  Result<AgentSocket> socket =
+      AgentSocket::Open({options.instance, policy.group, options.is_public});
   if (!socket) return tl::make_unexpected(socket.error());
   auto impl = std::make_shared<Impl>(io, bus, std::move(options), std::move(on_command),
                                      std::move(policy), std::move(*socket));

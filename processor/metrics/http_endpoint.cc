@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/metrics/http_endpoint.h"
 
-#include <fcntl.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -19,7 +18,8 @@
 #include <string_view>
 #include <utility>
 
-#include "processor/net/listen_address.h"
+#include "processor/net/acceptor.h"
+#include "processor/net/listen_socket.h"
 
 namespace tlscope {
 namespace {
@@ -37,16 +37,9 @@ constexpr std::size_t kHeaderLimitBytes = 8U << 10;
 // connection before the peer has read that answer.
 constexpr std::size_t kLingerLimitBytes = 256U << 10;
 
-// Out of descriptors, a connection stays in the queue and accepting it fails at once, again and
-// again.
-constexpr std::chrono::milliseconds kAcceptRetry{100};
-
 constexpr unsigned kHttp11 = 11;  // as Beast writes it
 
 std::string_view View(beast::string_view text) { return {text.data(), text.size()}; }
-
-/// No program that this one might start is to inherit a connection.
-void CloseOnExec(int fd) { fcntl(fd, F_SETFD, FD_CLOEXEC); }
 
 /// The answer to what could not be read as a request.
 HttpReply ReplyToError(const error_code& error) {
@@ -64,27 +57,26 @@ HttpReply ReplyToError(const error_code& error) {
 class HttpEndpoint::Server : public std::enable_shared_from_this<Server> {
  public:
   Server(asio::io_context& context, Handlers handlers, Limits limits)
-      : handlers_(std::move(handlers)), limits_(limits), acceptor_(context), retry_(context) {}
+      : context_(context), handlers_(std::move(handlers)), limits_(limits) {}
 
-  error_code Listen(const tcp::endpoint& address);
-  void Accept();
+  Result<void> Listen(const std::string& address_and_port);
   void Close();
 
-  std::uint16_t port() const { return port_; }
+  std::uint16_t port() const { return socket_->port(); }
   const HttpEndpointStats& stats() const { return stats_; }
 
  private:
   class Session;
   using Sessions = std::list<std::shared_ptr<Session>>;
 
-  void OnAccept(const error_code& error, tcp::socket socket);
+  void OnConnection(tcp::socket socket);
   void Remove(Sessions::iterator session);
 
+  asio::io_context& context_;
   const Handlers handlers_;
   const Limits limits_;
-  tcp::acceptor acceptor_;
-  asio::steady_timer retry_;
-  std::uint16_t port_ = 0;
+  std::optional<ListenSocket> socket_;
+  std::unique_ptr<Acceptor<tcp>> acceptor_;
   HttpEndpointStats stats_;
   Sessions sessions_;  // in front the one whose step began first
 };
@@ -133,35 +125,20 @@ class HttpEndpoint::Server::Session : public std::enable_shared_from_this<Sessio
   bool ended_ = false;
 };
 
-error_code HttpEndpoint::Server::Listen(const tcp::endpoint& address) {
-  error_code error;
-  acceptor_.open(address.protocol(), error);
-  if (!error) CloseOnExec(acceptor_.native_handle());
-  // Else the connections of an agent that has just ended would keep the port for a minute.
-  if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor_.bind(address, error);
-  if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-  if (!error) port_ = acceptor_.local_endpoint(error).port();
-  return error;
+Result<void> HttpEndpoint::Server::Listen(const std::string& address_and_port) {
+  TLSCOPE_TRY(auto socket, ListenSocket::Open({ListenTarget::Kind::kTcp, address_and_port,
+                                               "tcp://" + address_and_port}));
+  socket_.emplace(std::move(socket));
+  Acceptor<tcp>::Handlers handlers;
+  handlers.on_connection = [this](tcp::socket accepted) { OnConnection(std::move(accepted)); };
+  handlers.on_failure = [this](const error_code&) { ++stats_.accept_failures; };
+  TLSCOPE_TRY(acceptor_, Acceptor<tcp>::Open(context_, socket_->fd(),
+                                             socket_->family() == AF_INET ? tcp::v4() : tcp::v6(),
+                                             std::move(handlers)));
+  return {};
 }
 
-void HttpEndpoint::Server::Accept() {
-  acceptor_.async_accept([self = shared_from_this()](const error_code& error, tcp::socket socket) {
-    self->OnAccept(error, std::move(socket));
-  });
-}
-
-void HttpEndpoint::Server::OnAccept(const error_code& error, tcp::socket socket) {
-  if (!acceptor_.is_open()) return;
-  if (error) {
-    ++stats_.accept_failures;
-    retry_.expires_after(kAcceptRetry);
-    retry_.async_wait([self = shared_from_this()](const error_code& cancelled) {
-      if (!cancelled && self->acceptor_.is_open()) self->Accept();
-    });
-    return;
-  }
-  CloseOnExec(socket.native_handle());
+void HttpEndpoint::Server::OnConnection(tcp::socket socket) {
   if (sessions_.size() >= limits_.connections) {
     ++stats_.displaced;
     sessions_.front()->Close();
@@ -170,7 +147,6 @@ void HttpEndpoint::Server::OnAccept(const error_code& error, tcp::socket socket)
   sessions_.push_back(std::make_shared<Session>(shared_from_this(), std::move(socket)));
   ++stats_.connections;
   sessions_.back()->Start(std::prev(sessions_.end()));
-  Accept();
 }
 
 void HttpEndpoint::Server::Remove(Sessions::iterator session) {
@@ -179,9 +155,8 @@ void HttpEndpoint::Server::Remove(Sessions::iterator session) {
 }
 
 void HttpEndpoint::Server::Close() {
-  error_code ignored;
-  acceptor_.close(ignored);
-  retry_.cancel();
+  acceptor_.reset();
+  socket_.reset();
   for (const auto& session : sessions_) session->Close();
   sessions_.clear();
 }
@@ -298,13 +273,8 @@ void HttpEndpoint::Server::Session::End() {
 Result<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Open(asio::io_context& context,
                                                          const std::string& address_and_port,
                                                          Handlers handlers, Limits limits) {
-  const auto address = ParseListenAddress(address_and_port);
-  if (!address) return tl::make_unexpected(address.error());
   auto server = std::make_shared<Server>(context, std::move(handlers), limits);
-  if (const error_code error = server->Listen(*address)) {
-    return tl::make_unexpected(ListenError(address_and_port, error));
-  }
-  server->Accept();
+  TLSCOPE_TRY(server->Listen(address_and_port));
   return std::unique_ptr<HttpEndpoint>(new HttpEndpoint(std::move(server)));
 }
 

@@ -2,9 +2,9 @@
 #include "processor/net/byte_stream.h"
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/ssl/stream.hpp>
-#include <type_traits>
+#include <cerrno>
 #include <utility>
 
 namespace tlscope {
@@ -13,51 +13,79 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-/// `Stream`: a socket, or TLS over one.
-template <class Stream>
-class StreamOver final : public ByteStream {
+class PlainStream final : public ByteStream {
  public:
-  template <class... Arguments>
-  explicit StreamOver(Arguments&&... arguments) : stream_(std::forward<Arguments>(arguments)...) {}
+  explicit PlainStream(Socket socket) : socket_(std::move(socket)) {}
 
-  void Begin(Handler handler) override {
-    if constexpr (!std::is_same_v<Stream, Socket>) {
-      stream_.async_handshake(
-          asio::ssl::stream_base::server,
-          [handler = std::move(handler)](const error_code& error) { handler(error, 0); });
-    } else {
-      asio::post(stream_.get_executor(),
-                 [handler = std::move(handler)] { handler(error_code(), 0); });
-    }
+  void AsyncHandshake(DoneHandler handler) override {
+    asio::post(socket_.get_executor(), [handler = std::move(handler)] { handler({}); });
   }
-  void Read(std::span<char> room, Handler handler) override {
-    stream_.async_read_some(asio::buffer(room.data(), room.size()), std::move(handler));
+
+  void AsyncRead(asio::mutable_buffer room, Handler handler) override {
+    socket_.async_read_some(room, std::move(handler));
   }
-  void Write(std::string_view bytes, Handler handler) override {
-    stream_.async_write_some(asio::buffer(bytes.data(), bytes.size()), std::move(handler));
+
+  void AsyncWrite(const std::vector<asio::const_buffer>& parts, Handler handler) override {
+    socket_.async_write_some(parts, std::move(handler));
   }
+
+  void AsyncShutdown(DoneHandler handler) override {
+    error_code error;
+    socket_.shutdown(Socket::shutdown_send, error);
+    asio::post(socket_.get_executor(), [handler = std::move(handler), error] { handler(error); });
+  }
+
   void EndWriting() override {
     error_code ignored;
-    stream_.lowest_layer().shutdown(Socket::shutdown_send, ignored);
+    socket_.shutdown(Socket::shutdown_send, ignored);
   }
+
   void Close() override {
     error_code ignored;
-    stream_.lowest_layer().close(ignored);
+    socket_.close(ignored);
+  }
+
+  bool PeerMayStillRefuse() const override { return false; }
+
+  Error Explain(const std::string& what, const error_code& error) const override {
+    return ExplainSocketError(what, error);
   }
 
  private:
-  Stream stream_;
+  Socket socket_;
 };
+
+std::string RemedyFor(int error_number) {
+  switch (error_number) {
+    case ECONNREFUSED:
+    case ENOENT:
+      return "see that a collector listens there ('tlscope collect' is one)";
+    case ENOBUFS:  // Asio's for a Unix domain socket at which too many wait: Linux says EAGAIN
+      return "see that the collector there is not stopped, and accepts connections";
+    case EACCES:
+    case EPERM:
+      return "run as a user who may write to that socket";
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+      return "see that the host is up and that no firewall is in between";
+    default:
+      return {};
+  }
+}
 
 }  // namespace
 
-std::unique_ptr<ByteStream> MakePlainStream(ByteStream::Socket socket) {
-  return std::make_unique<StreamOver<ByteStream::Socket>>(std::move(socket));
+std::shared_ptr<ByteStream> MakePlainStream(ByteStream::Socket socket) {
+  return std::make_shared<PlainStream>(std::move(socket));
 }
 
-std::unique_ptr<ByteStream> MakeTlsStream(ByteStream::Socket socket, asio::ssl::context& context) {
-  return std::make_unique<StreamOver<asio::ssl::stream<ByteStream::Socket>>>(std::move(socket),
-                                                                             context);
+Error ExplainSocketError(const std::string& what, const error_code& error) {
+  if (error == asio::error::eof)
+    return {Errc::kSystem, 0, what + ": the peer has closed the connection", {}};
+  if (error.category() != boost::system::system_category())
+    return {Errc::kSystem, 0, what + ": " + error.message(), {}};
+  return {Errc::kSystem, error.value(), what, RemedyFor(error.value())};
 }
 
 }  // namespace tlscope

@@ -70,7 +70,7 @@ void Connector::Cancel() {
   lookup_.reset();
   error_code ignored;
   socket_.close(ignored);
-  if (transport_) transport_->Close();
+  if (stream_) stream_->Close();
 }
 
 void Connector::OnAddresses(Result<HostLookup::Endpoints> endpoints) {
@@ -98,12 +98,12 @@ void Connector::OnConnected(const error_code& error) {
     return End(tl::make_unexpected(ExplainSocketError("connect to " + address_.Url(), cause)));
   }
   if (address_.kind != StreamAddress::Kind::kUnix) TuneTcp(socket_.native_handle());
-  transport_ =
-      tls_ != nullptr ? tls_->Make(std::move(socket_)) : MakePlainTransport(std::move(socket_));
+  stream_ = tls_ != nullptr ? tls_->Make(std::move(socket_)) : MakePlainStream(std::move(socket_));
   timed_out_ = false;
   StartTimer(timeout_);
-  transport_->AsyncHandshake([self = shared_from_this(), transport = transport_](
-                                 const error_code& result) { self->OnShaken(result); });
+  stream_->AsyncHandshake([self = shared_from_this(), stream = stream_](const error_code& result) {
+    self->OnShaken(result);
+  });
 }
 
 void Connector::OnShaken(const error_code& error) {
@@ -113,8 +113,8 @@ void Connector::OnShaken(const error_code& error) {
     return End(Fail(Errc::kSystem, ETIMEDOUT, what + ": shake hands",
                     "see that what listens there speaks TLS"));
   }
-  if (error) return End(tl::make_unexpected(transport_->Explain(what, error)));
-  End(std::move(transport_));
+  if (error) return End(tl::make_unexpected(stream_->Explain(what, error)));
+  End(std::move(stream_));
 }
 
 void Connector::StartTimer(std::chrono::nanoseconds patience) {
@@ -130,14 +130,14 @@ void Connector::StartTimer(std::chrono::nanoseconds patience) {
     }
     error_code ignored;
     self->socket_.close(ignored);
-    if (self->transport_) self->transport_->Close();
+    if (self->stream_) self->stream_->Close();
   });
 }
 
-void Connector::End(Result<std::shared_ptr<Transport>> result) {
+void Connector::End(Result<std::shared_ptr<ByteStream>> result) {
   timer_.cancel();
   lookup_.reset();
-  if (!result && transport_) transport_->Close();
+  if (!result && stream_) stream_->Close();
   const Handler handler = std::exchange(handler_, nullptr);
   handler(std::move(result));
 }

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "processor/base/result.h"
+#include "processor/net/byte_stream.h"
 #include "processor/net/host_lookup.h"
 #include "processor/net/stream_address.h"
-#include "processor/net/transport.h"
 
 namespace tlscope {
 
@@ -24,9 +24,9 @@ class TlsClient;
 class Connector : public std::enable_shared_from_this<Connector> {
  public:
   using Milliseconds = std::chrono::milliseconds;
-  using Handler = std::function<void(Result<std::shared_ptr<Transport>> transport)>;
+  using Handler = std::function<void(Result<std::shared_ptr<ByteStream>> stream)>;
 
-  /// `tls` is null for plain addresses; it outlives the transport. `timeout`: to look up and
+  /// `tls` is null for plain addresses; it outlives the stream. `timeout`: to look up and
   /// connect, each address having its share of it; and once more to shake hands.
   Connector(boost::asio::io_context& context, const StreamAddress& address, TlsClient* tls,
             Milliseconds timeout);
@@ -44,7 +44,7 @@ class Connector : public std::enable_shared_from_this<Connector> {
   void OnConnected(const ErrorCode& error);
   void OnShaken(const ErrorCode& error);
   void StartTimer(std::chrono::nanoseconds patience);
-  void End(Result<std::shared_ptr<Transport>> result);
+  void End(Result<std::shared_ptr<ByteStream>> result);
 
   boost::asio::io_context& context_;
   const StreamAddress address_;
@@ -53,8 +53,8 @@ class Connector : public std::enable_shared_from_this<Connector> {
   std::chrono::steady_clock::time_point deadline_;
   boost::asio::steady_timer timer_;
   std::optional<HostLookup> lookup_;
-  Transport::Socket socket_;
-  std::shared_ptr<Transport> transport_;  // shaking hands
+  ByteStream::Socket socket_;
+  std::shared_ptr<ByteStream> stream_;  // shaking hands
   std::vector<Endpoint> endpoints_;
   std::size_t next_ = 0;  // of endpoints_
   bool timed_out_ = false;

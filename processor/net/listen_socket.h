@@ -2,17 +2,18 @@
 #pragma once
 
 #include <sys/socket.h>
-#include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "processor/base/result.h"
 #include "processor/base/unique_fd.h"
+#include "processor/net/unix_listener.h"
 
 namespace tlscope {
 
-/// Where a collector listens, as the user wrote it.
+/// Where to listen, as the user wrote it.
 struct ListenTarget {
   enum class Kind : std::uint8_t { kUnix, kTcp, kTls };
   Kind kind;
@@ -23,20 +24,19 @@ struct ListenTarget {
   static Result<ListenTarget> Parse(const std::string& url);
 };
 
-/// A socket on which a collector listens; one of the file system goes with it. One thread.
+/// A socket that listens; one of the file system goes with it. One thread.
 class ListenSocket {
  public:
   /// A Unix domain socket is its owner's alone (0600) and replaces one on which nobody listens any
   /// longer. Fails when somebody does, and when the address or the path cannot be had.
   static Result<ListenSocket> Open(const ListenTarget& target);
-  ~ListenSocket();
-  ListenSocket(ListenSocket&&) noexcept = default;
-  ListenSocket& operator=(ListenSocket&&) = delete;
 
   /// Listening, does not block.
-  int fd() const { return fd_.get(); }
+  int fd() const { return fd_ ? fd_.get() : unix_->fd(); }
   int family() const { return family_; }
-  /// As it was asked for, with the port that it got where 0 was asked for.
+  /// That it got where 0 was asked for; 0 for a Unix domain socket.
+  std::uint16_t port() const { return port_; }
+  /// As it was asked for, with the port.
   const std::string& url() const { return url_; }
 
  private:
@@ -44,12 +44,11 @@ class ListenSocket {
   static Result<ListenSocket> OpenUnix(const ListenTarget& target);
   static Result<ListenSocket> OpenTcp(const ListenTarget& target);
 
-  UniqueFd fd_;
+  UniqueFd fd_;                       // of TCP
+  std::optional<UnixListener> unix_;  // when that is none
   int family_ = AF_UNSPEC;
+  std::uint16_t port_ = 0;
   std::string url_;
-  std::string path_;  // of a Unix domain socket
-  dev_t device_ = 0;  // of its file
-  ino_t inode_ = 0;
 };
 
 }  // namespace tlscope

@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/net/tls_client.h"
 
-#include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 #include <unistd.h>
 
 #include <array>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/error.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <cerrno>
 #include <cstddef>
 #include <new>
 #include <string_view>
 #include <utility>
+
+#include "processor/net/tls_stream.h"
 
 namespace tlscope {
 namespace {
@@ -27,100 +25,6 @@ using boost::system::error_code;
 
 /// OpenSSL's own default asks on the terminal.
 int RefusePassword(char* /*buffer*/, int /*size*/, int /*rwflag*/, void* /*data*/) { return 0; }
-
-/// What to do about a certificate of the server that does not verify.
-std::string RemedyForCertificate(long result) {
-  switch (result) {
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    case X509_V_ERR_CERT_UNTRUSTED:
-    case X509_V_ERR_CERT_SIGNATURE_FAILURE:  // by another CA of the same name
-      return "give the CA that has signed it with --tls-ca FILE";
-    case X509_V_ERR_HOSTNAME_MISMATCH:
-    case X509_V_ERR_IP_ADDRESS_MISMATCH:
-      return "the certificate is for another name: give that name with --tls-server-name NAME";
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-      return "renew the certificate, or see that this host's clock is right";
-    default:
-      return {};
-  }
-}
-
-/// What to do about an alert of the server, or a failure of OpenSSL itself.
-std::string RemedyForReason(int reason) {
-  switch (reason) {
-    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
-    case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
-      return "the server may want a client certificate: give one with --tls-cert FILE";
-    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
-    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
-    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
-    case SSL_R_TLSV1_ALERT_DECRYPT_ERROR:
-      return "the server does not take the client certificate: give one that it trusts with "
-             "--tls-cert FILE";
-    case SSL_R_WRONG_VERSION_NUMBER:
-    case SSL_R_UNSUPPORTED_PROTOCOL:
-    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
-      return "the peer speaks no TLS from 1.2 on: give tcp:// if it is to be sent to unencrypted";
-    default:
-      return {};
-  }
-}
-
-class TlsTransport final : public Transport {
- public:
-  TlsTransport(Socket socket, ssl::context& context) : stream_(std::move(socket), context) {}
-
-  SSL* native() { return stream_.native_handle(); }
-
-  void AsyncHandshake(DoneHandler handler) override {
-    stream_.async_handshake(ssl::stream_base::client, std::move(handler));
-  }
-
-  void AsyncRead(asio::mutable_buffer room, Handler handler) override {
-    stream_.async_read_some(room, std::move(handler));
-  }
-
-  void AsyncWrite(const std::vector<asio::const_buffer>& parts, Handler handler) override {
-    stream_.async_write_some(parts, std::move(handler));
-  }
-
-  void AsyncShutdown(DoneHandler handler) override { stream_.async_shutdown(std::move(handler)); }
-
-  void Close() override {
-    error_code ignored;
-    stream_.next_layer().close(ignored);
-  }
-
-  bool PeerMayStillRefuse() const override { return SSL_version(ssl()) >= TLS1_3_VERSION; }
-
-  Error Explain(const std::string& what, const error_code& error) const override {
-    // A server may leave out the last alert.
-    if (error == ssl::error::stream_truncated) return ExplainSocketError(what, asio::error::eof);
-    if (error.category() != asio::error::get_ssl_category()) return ExplainSocketError(what, error);
-    const long verified = SSL_get_verify_result(ssl());
-    if (verified != X509_V_OK) {
-      return {Errc::kSystem, 0,
-              what + ": the server's certificate does not verify: " +
-                  X509_verify_cert_error_string(verified),
-              RemedyForCertificate(verified)};
-    }
-    return {Errc::kSystem, 0, what + ": " + error.message(),
-            RemedyForReason(ERR_GET_REASON(static_cast<unsigned long>(error.value())))};
-  }
-
- private:
-  SSL* ssl() const {
-    // native_handle is not const in Asio; what is asked of it here changes nothing.
-    return const_cast<ssl::stream<Socket>&>(stream_).native_handle();
-  }
-
-  ssl::stream<Socket> stream_;
-};
 
 /// Whether the file can be read at all: OpenSSL's words for that help nobody.
 Result<void> CheckReadable(const std::string& path, const char* what) {
@@ -194,9 +98,9 @@ class TlsClient::Impl {
     return UseCertificate(context_, options);
   }
 
-  std::shared_ptr<Transport> Make(Transport::Socket socket) {
-    auto transport = std::make_shared<TlsTransport>(std::move(socket), context_);
-    SSL* const ssl = transport->native();
+  std::shared_ptr<ByteStream> Make(ByteStream::Socket socket) {
+    auto stream = std::make_shared<TlsStream>(std::move(socket), context_, TlsRole::kClient);
+    SSL* const ssl = stream->native();
     error_code not_an_address;
     const auto address = asio::ip::make_address(server_name_, not_an_address);
     if (not_an_address) {
@@ -210,7 +114,7 @@ class TlsClient::Impl {
       // Not as text: with a zone (fe80::1%eth0) OpenSSL takes it for none, and expects nobody.
       ExpectAddress(ssl, address.to_v6().to_bytes());
     }
-    return transport;
+    return stream;
   }
 
  private:
@@ -236,7 +140,7 @@ TlsClient::TlsClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 TlsClient::~TlsClient() = default;
 
-std::shared_ptr<Transport> TlsClient::Make(Transport::Socket socket) {
+std::shared_ptr<ByteStream> TlsClient::Make(ByteStream::Socket socket) {
   return impl_->Make(std::move(socket));
 }
 

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "processor/base/result.h"
+#include "processor/net/byte_stream.h"
 #include "processor/net/stream_address.h"
-#include "processor/net/transport.h"
 
 namespace tlscope {
 
@@ -21,8 +21,8 @@ class TlsClient {
   TlsClient(const TlsClient&) = delete;
   TlsClient& operator=(const TlsClient&) = delete;
 
-  /// Takes the socket, which is connected. The client outlives the transport.
-  std::shared_ptr<Transport> Make(Transport::Socket socket);
+  /// Takes the socket, which is connected. The client outlives the stream.
+  std::shared_ptr<ByteStream> Make(ByteStream::Socket socket);
 
  private:
   class Impl;

@@ -34,7 +34,7 @@ constexpr std::size_t kMaxReasonBytes = 200;
 
 }  // namespace
 
-StreamConnection::StreamConnection(asio::io_context& context, std::shared_ptr<Transport> transport,
+StreamConnection::StreamConnection(asio::io_context& context, std::shared_ptr<ByteStream> transport,
                                    const StreamSinkOptions& options, Spool& spool,
                                    Handlers handlers)
     : options_(options),
@@ -80,7 +80,7 @@ void StreamConnection::Continue() {
   if (!control_.empty()) return Write(true);
   if (heartbeat_due_) return MakeHeartbeat() ? Write(true) : Write(false);
   do {
-    if (!held_) spool_.Gather(parts_, Transport::kMaxParts, kWriteBytes);
+    if (!held_) spool_.Gather(parts_, ByteStream::kMaxParts, kWriteBytes);
     if (!held_ && !parts_.empty()) return Write(false);
     // After Gather, which may have given up the last of them.
     if (finishing_ && spool_.Empty()) return Shutdown();

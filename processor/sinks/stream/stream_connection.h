@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "processor/base/result.h"
-#include "processor/net/transport.h"
+#include "processor/net/byte_stream.h"
 #include "processor/sinks/stream/stream_sink.h"
 #include "processor/wire/delimited.h"
 #include "tlscope/v1/output.pb.h"
@@ -37,7 +37,7 @@ class StreamConnection : public std::enable_shared_from_this<StreamConnection> {
   };
 
   /// Options and spool are borrowed for as long as handlers of the transport may come.
-  StreamConnection(boost::asio::io_context& context, std::shared_ptr<Transport> transport,
+  StreamConnection(boost::asio::io_context& context, std::shared_ptr<ByteStream> transport,
                    const StreamSinkOptions& options, Spool& spool, Handlers handlers);
 
   /// Once.
@@ -81,7 +81,7 @@ class StreamConnection : public std::enable_shared_from_this<StreamConnection> {
   Spool& spool_;
   Handlers handlers_;
   const std::string url_;
-  std::shared_ptr<Transport> transport_;
+  std::shared_ptr<ByteStream> transport_;
   boost::asio::steady_timer hold_timer_;
   boost::asio::steady_timer beat_timer_;
   boost::asio::steady_timer linger_timer_;

@@ -68,7 +68,7 @@ class StreamSink::Impl {
   // On the sink's thread.
   void Run();
   void Connect();
-  void OnConnected(std::shared_ptr<Transport> transport);
+  void OnConnected(std::shared_ptr<ByteStream> transport);
   void OnSettled();
   void OnEnd(std::optional<Error> error);
   void OnFailure(const Error& error);
@@ -152,13 +152,13 @@ void StreamSink::Impl::Connect() {
   if (done_) return;
   connector_ =
       std::make_shared<Connector>(context_, options_.address, tls_.get(), options_.connect_timeout);
-  connector_->Start([this](Result<std::shared_ptr<Transport>> transport) {
+  connector_->Start([this](Result<std::shared_ptr<ByteStream>> transport) {
     if (transport) return OnConnected(std::move(*transport));
     OnFailure(transport.error());
   });
 }
 
-void StreamSink::Impl::OnConnected(std::shared_ptr<Transport> transport) {
+void StreamSink::Impl::OnConnected(std::shared_ptr<ByteStream> transport) {
   connector_.reset();
   connected_ = true;
   if (++connects_ == 1 && !failure_reported_ && options_.on_connected) options_.on_connected();

@@ -23,7 +23,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-using Options = ListeningSocket::Options;
+using Options = AgentSocket::Options;
 
 mode_t ModeOf(const std::string& path) {
   struct stat is {};
@@ -50,7 +50,7 @@ void LeaveSocket(const std::string& path) {
   ASSERT_EQ(bind(made.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
 }
 
-class ListeningSocketTest : public ::testing::Test {
+class AgentSocketTest : public ::testing::Test {
  protected:
   Options In(const std::string& name = "default") const {
     return {.instance = {scratch_.path(), name}};
@@ -58,7 +58,7 @@ class ListeningSocketTest : public ::testing::Test {
   std::string Folder() const { return scratch_.path() + "/default"; }
   std::string Path() const { return Folder() + "/control.sock"; }
   static std::string ErrorFrom(const Options& options) {
-    const auto opened = ListeningSocket::Open(options);
+    const auto opened = AgentSocket::Open(options);
     return opened ? "it was opened" : opened.error().Describe();
   }
 
@@ -91,9 +91,9 @@ TEST(SocketPathTest, RefusesAPathThatNoSocketCanHave) {
               AllOf(HasSubstr("108 bytes, and at most 107 fit"), HasSubstr("--runtime-dir")));
 }
 
-TEST_F(ListeningSocketTest, MakesFoldersAndSocketForItsOwnUserOnly) {
+TEST_F(AgentSocketTest, MakesFoldersAndSocketForItsOwnUserOnly) {
   const mode_t old_mask = umask(0);
-  const auto opened = ListeningSocket::Open({.instance = {scratch_.path() + "/run", "default"}});
+  const auto opened = AgentSocket::Open({.instance = {scratch_.path() + "/run", "default"}});
   umask(old_mask);
   ASSERT_TRUE(opened) << opened.error().Describe();
   EXPECT_EQ(ModeOf(scratch_.path() + "/run"), 0755U);
@@ -102,12 +102,12 @@ TEST_F(ListeningSocketTest, MakesFoldersAndSocketForItsOwnUserOnly) {
   EXPECT_TRUE(Connects(opened->path()));
 }
 
-TEST_F(ListeningSocketTest, LetsAGroupOrAnybodyInWhateverTheUmask) {
+TEST_F(AgentSocketTest, LetsAGroupOrAnybodyInWhateverTheUmask) {
   const mode_t old_mask = umask(0077);
   {
     Options options = In();
     options.group = Group{getegid(), "ours"};
-    const auto opened = ListeningSocket::Open(options);
+    const auto opened = AgentSocket::Open(options);
     ASSERT_TRUE(opened) << opened.error().Describe();
     EXPECT_EQ(ModeOf(Folder()), 0750U);
     EXPECT_EQ(ModeOf(Path()), 0660U);
@@ -115,30 +115,30 @@ TEST_F(ListeningSocketTest, LetsAGroupOrAnybodyInWhateverTheUmask) {
   {
     Options options = In();
     options.is_public = true;
-    const auto opened = ListeningSocket::Open(options);
+    const auto opened = AgentSocket::Open(options);
     ASSERT_TRUE(opened) << opened.error().Describe();
     EXPECT_EQ(ModeOf(Folder()), 0755U);
     EXPECT_EQ(ModeOf(Path()), 0666U);
   }
   umask(old_mask);
-  const auto opened = ListeningSocket::Open(In());
+  const auto opened = AgentSocket::Open(In());
   ASSERT_TRUE(opened) << opened.error().Describe();
   EXPECT_EQ(ModeOf(Folder()), 0700U);
   EXPECT_EQ(ModeOf(Path()), 0600U);
 }
 
-TEST_F(ListeningSocketTest, RefusesAnInstanceThatIsRunning) {
-  const auto running = ListeningSocket::Open(In());
+TEST_F(AgentSocketTest, RefusesAnInstanceThatIsRunning) {
+  const auto running = AgentSocket::Open(In());
   ASSERT_TRUE(running);
   EXPECT_EQ(ErrorFrom(In()), "cannot listen on " + Path() +
                                  ": Address already in use (instance 'default' is running, pid " +
                                  std::to_string(getpid()) +
                                  "); choose another name with --instance");
   EXPECT_TRUE(Connects(Path()));
-  EXPECT_TRUE(ListeningSocket::Open(In("other")));
+  EXPECT_TRUE(AgentSocket::Open(In("other")));
 }
 
-TEST_F(ListeningSocketTest, RefusesASocketThatSomebodyListensOnWithoutTheLock) {
+TEST_F(AgentSocketTest, RefusesASocketThatSomebodyListensOnWithoutTheLock) {
   ASSERT_EQ(mkdir(Folder().c_str(), 0700), 0);
   const UniqueFd made(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
@@ -150,30 +150,30 @@ TEST_F(ListeningSocketTest, RefusesASocketThatSomebodyListensOnWithoutTheLock) {
   EXPECT_TRUE(Exists(Path()));
 }
 
-TEST_F(ListeningSocketTest, ReplacesASocketThatWasLeftBehind) {
+TEST_F(AgentSocketTest, ReplacesASocketThatWasLeftBehind) {
   ASSERT_EQ(mkdir(Folder().c_str(), 0700), 0);
   LeaveSocket(Path());
   ASSERT_FALSE(Connects(Path()));
-  const auto opened = ListeningSocket::Open(In());
+  const auto opened = AgentSocket::Open(In());
   ASSERT_TRUE(opened) << opened.error().Describe();
   EXPECT_TRUE(Connects(Path()));
 }
 
-TEST_F(ListeningSocketTest, LeavesAFileAloneThatIsNoSocket) {
+TEST_F(AgentSocketTest, LeavesAFileAloneThatIsNoSocket) {
   ASSERT_EQ(mkdir(Folder().c_str(), 0700), 0);
   std::ofstream(Path()) << "precious";
   EXPECT_THAT(ErrorFrom(In()), HasSubstr("it is no socket"));
   EXPECT_TRUE(std::filesystem::is_regular_file(Path()));
 }
 
-TEST_F(ListeningSocketTest, RemovesItsSocketAndNoOther) {
+TEST_F(AgentSocketTest, RemovesItsSocketAndNoOther) {
   {
-    const auto opened = ListeningSocket::Open(In());
+    const auto opened = AgentSocket::Open(In());
     ASSERT_TRUE(opened);
   }
   EXPECT_FALSE(Exists(Path()));
   {
-    const auto opened = ListeningSocket::Open(In());
+    const auto opened = AgentSocket::Open(In());
     ASSERT_TRUE(opened);
     ASSERT_EQ(unlink(Path().c_str()), 0);
     LeaveSocket(Path());
@@ -181,7 +181,7 @@ TEST_F(ListeningSocketTest, RemovesItsSocketAndNoOther) {
   EXPECT_TRUE(Exists(Path()));
 }
 
-TEST_F(ListeningSocketTest, RefusesAFolderThatOthersCanWriteTo) {
+TEST_F(AgentSocketTest, RefusesAFolderThatOthersCanWriteTo) {
   ASSERT_EQ(mkdir(Folder().c_str(), 0700), 0);
   ASSERT_EQ(chmod(Folder().c_str(), 0770), 0);
   EXPECT_THAT(ErrorFrom(In()), HasSubstr(Folder() + ": another user can write to it"));
@@ -190,23 +190,23 @@ TEST_F(ListeningSocketTest, RefusesAFolderThatOthersCanWriteTo) {
   EXPECT_THAT(ErrorFrom(In()), HasSubstr(scratch_.path() + ": another user can write to it"));
   // Nobody can rename or remove another's folder in a sticky one.
   ASSERT_EQ(chmod(scratch_.path().c_str(), 01777), 0);
-  EXPECT_TRUE(ListeningSocket::Open(In()));
+  EXPECT_TRUE(AgentSocket::Open(In()));
 }
 
-TEST_F(ListeningSocketTest, RefusesAFolderBehindALink) {
+TEST_F(AgentSocketTest, RefusesAFolderBehindALink) {
   ASSERT_EQ(mkdir((scratch_.path() + "/elsewhere").c_str(), 0700), 0);
   ASSERT_EQ(symlink("elsewhere", Folder().c_str()), 0);
   EXPECT_THAT(ErrorFrom(In()), HasSubstr("cannot open the folder " + Folder()));
 }
 
-TEST_F(ListeningSocketTest, RefusesAFolderOfAnotherUser) {
+TEST_F(AgentSocketTest, RefusesAFolderOfAnotherUser) {
   TLSCOPE_NEEDS_ROOT();
   ASSERT_EQ(mkdir(Folder().c_str(), 0700), 0);
   ASSERT_EQ(chown(Folder().c_str(), 65534, 65534), 0);
   EXPECT_THAT(ErrorFrom(In()), HasSubstr("it belongs to user id 65534"));
 }
 
-TEST_F(ListeningSocketTest, SaysWhatToDoWhereThereIsNoFolder) {
+TEST_F(AgentSocketTest, SaysWhatToDoWhereThereIsNoFolder) {
   EXPECT_THAT(ErrorFrom({.instance = {scratch_.path() + "/a/b", "default"}}),
               AllOf(HasSubstr("No such file or directory"), HasSubstr("--runtime-dir")));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "processor/net/transport.h"
+#include "processor/net/connector.h"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -15,14 +15,13 @@
 #include <vector>
 
 #include "processor/base/unique_fd.h"
-#include "processor/net/connector.h"
 #include "tests/unit/processor/sinks/stream/stream_peer.h"
 
 namespace tlscope {
 namespace {
 
-TEST(TransportTest, SaysWhatToDoAboutACollectorThatAcceptsNobody) {
-  const std::string path = testing::TempDir() + "tlscope_transport_test.sock";
+TEST(ConnectorTest, SaysWhatToDoAboutACollectorThatAcceptsNobody) {
+  const std::string path = testing::TempDir() + "tlscope_connector_test.sock";
   std::filesystem::remove(path);
   const Listener listener(path);
   sockaddr_un address{};
@@ -37,9 +36,9 @@ TEST(TransportTest, SaysWhatToDoAboutACollectorThatAcceptsNobody) {
   const auto connector =
       std::make_shared<Connector>(context, listener.address(), nullptr, std::chrono::minutes{1});
   std::optional<Error> error;
-  connector->Start([&](Result<std::shared_ptr<Transport>> transport) {
-    ASSERT_FALSE(transport);
-    error = transport.error();
+  connector->Start([&](Result<std::shared_ptr<ByteStream>> stream) {
+    ASSERT_FALSE(stream);
+    error = stream.error();
   });
   context.run();
   ASSERT_TRUE(error);
