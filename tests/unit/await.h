@@ -24,8 +24,8 @@ void AwaitFor(const std::string& what, const Condition& condition,
       const std::string failure =
           "waited " + std::to_string(kAwaitDeadline.count()) + " s for " + what;
       ADD_FAILURE_AT(file, line) << failure;
-      throw testing::AssertionException(testing::TestPartResult(
-          testing::TestPartResult::kFatalFailure, file, line, failure.c_str()));
+      throw ::testing::AssertionException(::testing::TestPartResult(
+          ::testing::TestPartResult::kFatalFailure, file, line, failure.c_str()));
     }
     std::this_thread::yield();
   }
