@@ -26,7 +26,7 @@ own_build_folder() {
   if [ "$EUID" -eq 0 ]; then
     chown -R --no-dereference "$SUDO_UID:$SUDO_GID" build
   else
-    echo "${0##*/}: build/ has files of another user, from a run as root; make them yours:" \
+    echo "scripts/${0##*/}: build/ has files of another user, from a run as root; make them yours:" \
       "sudo chown -R $(id -un): $PWD/build" >&2
     return 1
   fi

@@ -19,6 +19,19 @@ _CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "CAP_BPF": 39}
 _PROGRAMS = ("nginx", "curl", "openssl", "bpftool", "setpriv", "unshare", "brotli", "zstd", "gcc")
 
 
+def pytest_configure(config):
+    """Makes the mark known."""
+    config.addinivalue_line(
+        "markers", "host_wide: looks at the whole host, or loads it: runs while no other test does"
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """For `-n auto`: these tests wait, mostly for the kernel, more than half of their time."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def _what_is_missing():
     """Why capturing cannot be tested here; empty when it can."""
     if os.geteuid() != 0:

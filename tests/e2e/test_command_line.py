@@ -78,7 +78,8 @@ def test_a_pid_that_does_not_exist_is_named(able_to_capture):
 def test_a_libssl_that_is_none_is_named(able_to_capture, scratch):
     wrong = scratch / "libssl.so.3"
     wrong.write_text("not a library\n", encoding="utf-8")
-    check_refused(tlscope.run("capture", "--libssl", str(wrong)), FAILED, str(wrong))
+    own_folder = ("--runtime-dir", str(scratch / "run"))  # another agent may run
+    check_refused(tlscope.run("capture", *own_folder, "--libssl", str(wrong)), FAILED, str(wrong))
 
 
 @pytest.fixture(name="without_libssl")
@@ -103,8 +104,9 @@ def _without_libssl(able_to_capture, scratch):
     return in_namespace("; ".join(hide), "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
-def test_a_host_without_libssl_is_told_what_to_do(without_libssl):
-    result = tlscope.run("capture", launcher=without_libssl)
+def test_a_host_without_libssl_is_told_what_to_do(without_libssl, scratch):
+    own_folder = ("--runtime-dir", str(scratch / "run"))  # another agent may run
+    result = tlscope.run("capture", *own_folder, launcher=without_libssl)
     check_refused(result, FAILED, "libssl", "--wait")
 
 

@@ -117,7 +117,9 @@ def test_a_bomb_ends_where_the_limit_is(capture, nginx, curl):
         (transfer,) = curl.run(nginx.url("/coded/bomb?coding=zstd"))
         assert transfer.body == bomb
         outcome = agent.stop()
-    responses = [message for message in outcome.messages if message.name == RESPONSE]
+    ends = (transfer.end, transfer.end.peer(nginx.worker_pid, "nginx"))
+    messages = [m for end in ends for m in conversation.at(outcome.messages, end)]
+    responses = [message for message in messages if message.name == RESPONSE]
     assert len(responses) == 2
     for response in responses:
         assert response.decode_error.startswith("inflates beyond ")

@@ -8,6 +8,7 @@ import subprocess
 import threading
 
 import tlscope
+from deadlines import eventually
 from native_peers import NativePeer, Pair, transfer
 from programs_under_trace import as_user
 
@@ -21,6 +22,11 @@ def diagnose(*options, launcher=()):
     result = tlscope.run("doctor", "--json", *options, launcher=launcher)
     assert not result.stderr
     return result.returncode, json.loads(result.stdout)
+
+
+def of_all(status, report, count):
+    """What was diagnosed, once so many processes are in it; None before."""
+    return (status, report) if len(report["processes"]) == count else None
 
 
 def pids(*processes):
@@ -112,10 +118,10 @@ def test_other_tls_is_named(able_to_capture, scratch):
             for path in (program, go)
         ]
         try:
-            while True:  # until both have been started in full
-                status, report = diagnose("--seconds", "0", *pids(*running))
-                if len(report["processes"]) == 2:
-                    break
+            status, report = eventually(
+                lambda: of_all(*diagnose("--seconds", "0", *pids(*running)), len(running)),
+                "both programs have been started in full",
+            )
         finally:
             for process in running:
                 process.kill()

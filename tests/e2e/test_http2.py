@@ -140,6 +140,7 @@ def _check_load(messages, path):
             assert name in truth and re.fullmatch(truth[name], value), line
 
 
+@pytest.mark.host_wide
 def test_a_hundred_streams_at_once(capture, credentials, files):
     with http2_programs.Nghttpd(files, credentials) as server, capture() as agent:
         load = http2_programs.start_h2load(server.url("/index.html"), 2000, 100)
@@ -157,6 +158,7 @@ def test_a_hundred_streams_at_once(capture, credentials, files):
             assert not any(b"<unknown:" in m.body for m in requests + responses)
 
 
+@pytest.mark.host_wide
 def test_joined_late_it_heals_and_is_never_wrong(capture, credentials, files):
     with http2_programs.Nghttpd(files, credentials) as server:
         url = server.url("/index.html")

@@ -11,6 +11,8 @@ from conversation import REQUEST, RESPONSE, check_exchanges, check_origin, shown
 from programs_under_trace import connect_peers
 from text_format import READ, WRITE
 
+pytestmark = pytest.mark.host_wide
+
 SIZE = 5 << 20
 DEFAULT_MAX_PAYLOAD = 1 << 20
 

@@ -16,6 +16,7 @@ from programs_under_trace import HttpsClient, connect_peers, transfer
 from text_format import LOST, WRITE
 
 
+@pytest.mark.host_wide
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_agent_leaves_nothing_behind(capture, nginx, https_client, how):
     client = https_client.connect(nginx.port)

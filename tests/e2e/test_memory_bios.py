@@ -5,9 +5,13 @@ import collections
 import os
 import shutil
 
+import pytest
+
 from conversation import REQUEST, RESPONSE
 from programs_under_trace import PYTHON, programs_directory, working_program
 from text_format import READ, WRITE, Endpoint
+
+pytestmark = pytest.mark.host_wide
 
 CONNECTIONS = 200
 ROUNDS = 3

@@ -116,7 +116,9 @@ def test_http2_by_nghttp(capture_file, credentials, scratch):
     with http2_programs.Nghttpd(scratch, credentials) as server:
         # At the client, which speaks first, and at the server, which does as well.
         for pid in (None, server.pid):
-            selection = ("--comm", "nghttp") if pid is None else ("--pid", str(pid))
+            selection = ("--pid", str(pid))
+            if pid is None:
+                selection = ("--comm", "nghttp", "--port", str(server.port))
             with capture_file(*selection) as capture:
                 targets = ["/index.html", "/large.txt", "/none"]
                 report = http2_programs.run_nghttp(*map(server.url, targets))
@@ -142,7 +144,7 @@ def test_http2_by_nghttp(capture_file, credentials, scratch):
 def test_http2_by_curl_over_ipv6(capture_file, nginx, credentials):
     content = b"text of a file\n" * 3000
     nginx.add_file("pcapng-h2.txt", content)
-    with capture_file("--comm", "curl") as capture:
+    with capture_file("--comm", "curl", "--port", str(nginx.port)) as capture:
         pid, _, response, body = http2_programs.run_curl(
             credentials, nginx.url("/pcapng-h2.txt", "[::1]")
         )

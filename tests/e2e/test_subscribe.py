@@ -99,7 +99,8 @@ def test_messages_are_printed_as_capture_prints_them(
 
 
 def test_only_what_is_asked_for_is_printed(site, nginx, curl):
-    with site.capture("--comm", "curl", "--tag", "tier=edge"):
+    of_curl = ("--comm", "curl", "--port", nginx.port)
+    with site.capture(*of_curl, "--tag", "tier=edge"):
         before = ipc.now()
         pid, story = history_of_curl(site, nginx, curl)
         between = ipc.now()

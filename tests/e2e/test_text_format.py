@@ -163,6 +163,14 @@ def test_reads_messages_that_are_not_shown_as_they_were_sent():
     assert (dumped.hex_dump, dumped.body) == (True, b"\0\1")
 
 
+@pytest.mark.parametrize("piece_bytes", [1, None])
+def test_a_hex_dump_may_begin_behind_what_was_lost(piece_bytes):
+    announced = header(Name="DefaultParser", Type="0", Length="20", more=", Hex:true")
+    dump = b"\n[tlscope: bytes lost]\n" + hex_dump_of(bytes(range(20))) + b"\n"
+    (message,) = read(announced + dump, piece_bytes)
+    assert (message.hex_dump, message.body) == (True, bytes(range(20)))
+
+
 def test_an_unknown_socket_has_no_ends():
     (message,) = read(
         header(Src="unknown", Dest="unknown", UUID="1234_1234_curl_-1_0") + REQUEST + b"\n"

@@ -325,12 +325,19 @@ class TextReader:
 
     def _read_hex_dump(self):
         end = -1
+        if self._buffer.startswith(b"\n"):
+            # Something went by before the agent came: nobody knows how much.
+            if marker := _LOST_MARKER.match(self._buffer):
+                end = marker.end() - 1
+            elif len(self._buffer) < _HEX_ROW_BYTES * 4:
+                return None  # shorter than a row, and longer than the marker
         for _ in range(-(-self._open.length // _HEX_ROW_BYTES)):
             end = self._buffer.find(b"\n", end + 1)
             if end < 0:
                 return None
         message = self._take(end)
-        dumped = parse_hex_dump(message.body, message.length)
+        rows = _LOST_MARKER.sub(b"", message.body, count=1)
+        dumped = parse_hex_dump(rows, message.length)
         return dataclasses.replace(message, body=dumped, hex_dump=True)
 
     def _read_until_next_header(self, at_end):
