@@ -16,7 +16,7 @@ namespace tlscope {
 namespace {
 
 constexpr const char* kKeysAre =
-    "the keys are the long options of tlscope capture --help, without dashes";
+    "keys are the long options of tlscope capture --help, without the dashes";
 
 void AddFilters(CLI::App& capture, CaptureOptions& options) {
   capture.add_option("--pid", options.pids, "Only this process and its children (repeatable)")
@@ -107,7 +107,7 @@ void AddControl(CLI::App& capture, CaptureOptions& options) {
       ->configurable(false);
 }
 
-/// Hands CLI11 what ConfigFile has read: its own reader cuts strings at a #.
+/// Hands CLI11 the entries of the file: its own reader cuts strings at a #.
 class ReadEntries final : public CLI::Config {
  public:
   explicit ReadEntries(std::vector<ConfigEntry> entries) : entries_(std::move(entries)) {}
@@ -128,12 +128,12 @@ class ReadEntries final : public CLI::Config {
 
 // What is wrong with an entry by itself; empty when nothing is.
 std::string WhatIsWrong(const ConfigEntry& entry, const CLI::Option* option) {
-  if (option == nullptr || !option->get_configurable()) return "'" + entry.key + "' is no key";
+  if (option == nullptr || !option->get_configurable()) return "unknown key '" + entry.key + "'";
   if (entry.values.size() > 1 && option->get_expected_max() <= 1)
     return "'" + entry.key + "' takes one value";
   const bool flag = option->get_expected_max() == 0;
   if (flag && entry.values.front() != "true" && entry.values.front() != "false")
-    return "'" + entry.key + "' is true or false";
+    return "'" + entry.key + "' takes true or false";
   return {};
 }
 
@@ -147,29 +147,35 @@ bool Overruled(const CLI::Option& option) {
   return given(&option) || std::ranges::any_of(option.get_excludes(), given);
 }
 
+// Where the value is that CLI11 refuses, by how its message begins; the file if it does not say.
+std::string PlaceOfRefusal(const std::string& message, const std::vector<ConfigEntry>& entries,
+                           const std::string& path) {
+  const auto entry = std::ranges::find_if(
+      entries, [&](const ConfigEntry& one) { return message.starts_with("--" + one.key + ":"); });
+  return entry == entries.end() ? path : PlaceOf(*entry, path);
+}
+
 Result<void> ReadConfigInto(CLI::App& capture, const std::string& path) {
   auto entries = ReadConfigFile(path);
   if (!entries) {
     entries.error().code = Errc::kUsage;  // as with any file that an option names
     return tl::make_unexpected(entries.error());
   }
-  const auto refuse = [&](const std::string& what) {
-    return Fail(Errc::kUsage, 0, "use the configuration file " + path, what);
-  };
   for (const ConfigEntry& entry : *entries) {
     const std::string wrong = WhatIsWrong(entry, FindOption(capture, entry.key));
     if (!wrong.empty())
-      return refuse("line " + std::to_string(entry.line) + ": " + wrong + "; " + kKeysAre);
+      return Fail(Errc::kUsage, 0, "use " + PlaceOf(entry, path) + ": " + wrong, kKeysAre);
   }
-  std::erase_if(*entries, [&](const ConfigEntry& entry) {
-    return Overruled(*FindOption(capture, entry.key));
-  });
-  capture.config_formatter(std::make_shared<ReadEntries>(std::move(*entries)));
+  std::vector<ConfigEntry> used = *entries;
+  std::erase_if(
+      used, [&](const ConfigEntry& entry) { return Overruled(*FindOption(capture, entry.key)); });
+  capture.config_formatter(std::make_shared<ReadEntries>(std::move(used)));
   try {
     std::istringstream none;
     capture.parse_from_stream(none);
   } catch (const CLI::ParseError& error) {
-    return refuse(error.what());
+    return Fail(Errc::kUsage, 0, "use " + PlaceOfRefusal(error.what(), *entries, path),
+                error.what());
   }
   return {};
 }

@@ -88,16 +88,17 @@ TEST_F(CaptureCommandLineTest, ReadsTheFileAnewEachTime) {
 }
 
 TEST_F(CaptureCommandLineTest, RefusesAFileWithTheKeyTheLineAndWhatToDo) {
-  EXPECT_THAT(Refusal(ParseWithFile("wait = true\nprot = 443\n")),
-              AllOf(HasSubstr(path_), HasSubstr("line 2"), HasSubstr("'prot'"),
-                    HasSubstr("tlscope capture --help")));
-  EXPECT_THAT(Refusal(ParseWithFile("q = true\n")), HasSubstr("'q' is no key"));
-  EXPECT_THAT(Refusal(ParseWithFile("config = \"other\"\n")), HasSubstr("'config' is no key"));
-  EXPECT_THAT(Refusal(ParseWithFile("help = true\n")), HasSubstr("'help' is no key"));
+  EXPECT_THAT(
+      Refusal(ParseWithFile("wait = true\nprot = 443\n")),
+      AllOf(HasSubstr(path_ + ":2:1"), HasSubstr("'prot'"), HasSubstr("tlscope capture --help")));
+  EXPECT_THAT(Refusal(ParseWithFile("q = true\n")), HasSubstr("unknown key 'q'"));
+  EXPECT_THAT(Refusal(ParseWithFile("config = \"other\"\n")), HasSubstr("unknown key 'config'"));
+  EXPECT_THAT(Refusal(ParseWithFile("help = true\n")), HasSubstr("unknown key 'help'"));
   EXPECT_THAT(Refusal(ParseWithFile("tsize = [1, 2]\n")), HasSubstr("takes one value"));
   EXPECT_THAT(Refusal(ParseWithFile("wait = yes\n")), HasSubstr("true or false"));
   EXPECT_THAT(Refusal(ParseWithFile("wait = [true, true]\n")), HasSubstr("takes one value"));
-  EXPECT_THAT(Refusal(ParseWithFile("port = 0\n")), AllOf(HasSubstr("--port"), HasSubstr(path_)));
+  EXPECT_THAT(Refusal(ParseWithFile("port = 0\n")),
+              AllOf(HasSubstr("--port"), HasSubstr(path_ + ":1:1")));
   EXPECT_THAT(Refusal(ParseWithFile("binary = \"show\"\nhex = true\n")), HasSubstr("--binary"));
   EXPECT_THAT(Refusal(ParseWithFile("tsize = 99999999999999999999\n")), HasSubstr("no size"));
   // An agent that reads its file again is to live on.
