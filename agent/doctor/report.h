@@ -76,8 +76,11 @@ struct DoctorReport {
 /// Plain sentences: what keeps a capture from working, or may leave it empty. Pure.
 std::vector<std::string> Conclusions(const DoctorReport& report);
 
-/// The report for people and for programs, conclusions included. Pure.
+/// The report for people, conclusions included. Pure.
 std::string DoctorText(const DoctorReport& report);
+
+/// The same for programs: a JSON object. Names and paths that are not UTF-8 have U+FFFD where they
+/// are not. Pure.
 std::string DoctorJson(const DoctorReport& report);
 
 }  // namespace tlscope

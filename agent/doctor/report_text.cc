@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "agent/doctor/report.h"
+#include "processor/text/json_string.h"
 
 namespace tlscope {
 namespace {
@@ -11,17 +12,9 @@ namespace {
 using Strings = std::vector<std::string>;
 
 std::string Quote(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\')
-      (quoted += '\\') += c;
-    else if (byte < 0x20 || byte >= 0x7f)  // a comm need not be UTF-8
-      quoted += fmt::format("\\u{:04x}", byte);
-    else
-      quoted += c;
-  }
-  return quoted + '"';
+  std::string quoted;
+  AppendJsonString(text, quoted);
+  return quoted;
 }
 
 const char* Bool(bool value) { return value ? "true" : "false"; }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/doctor/report.h"
+#include "processor/text/utf8.h"
 
 namespace tlscope {
 namespace {
@@ -122,6 +123,28 @@ TEST(DoctorJsonTest, IsJsonWhateverProcessesCallThemselves) {
     EXPECT_THAT(text, HasSubstr(part));
   report.trial.reset();
   EXPECT_THAT(Reparsed(DoctorJson(report)), HasSubstr(R"("trial":null)"));
+}
+
+TEST(DoctorJsonTest, KeepsNamesBeyondAscii) {
+  DoctorReport report = WorkingHost();
+  report.processes[0].comm = "caf\u00e9 \u65e5\u672c \U0001F600";
+  report.libraries[0].path = "/opt/\u00fcber/libssl.so";
+  const std::string json = DoctorJson(report);
+  EXPECT_TRUE(IsUtf8(json));
+  EXPECT_THAT(json, HasSubstr("\"comm\": \"caf\u00e9 \u65e5\u672c \U0001F600\""));
+  EXPECT_THAT(json, HasSubstr("\"path\": \"/opt/\u00fcber/libssl.so\""));
+  EXPECT_THAT(Reparsed(json), HasSubstr("caf\u00e9 \u65e5\u672c \U0001F600"));
+}
+
+TEST(DoctorJsonTest, IsUtf8WhateverProcessesCallThemselves) {
+  DoctorReport report = WorkingHost();
+  report.processes[0].comm = "a\xff\xc3";
+  report.processes[0].other_tls = {"\x80"};
+  report.libraries[0].error = "\xed\xa0\x80";
+  const std::string json = DoctorJson(report);
+  EXPECT_TRUE(IsUtf8(json));
+  EXPECT_THAT(json, HasSubstr("\"comm\": \"a\ufffd\ufffd\""));
+  EXPECT_THAT(Reparsed(json), HasSubstr("a\ufffd\ufffd"));
 }
 
 }  // namespace
