@@ -10,6 +10,7 @@
 #include "processor/text/utf8.h"
 #include "processor/wire/delimited.h"
 #include "processor/wire/proto_writer.h"
+#include "processor/wire/put_endpoint.h"
 #include "tlscope/v1/recording.pb.h"
 
 namespace tlscope {
@@ -72,8 +73,8 @@ class Fields {
   void Ends(int field, const tlscope::Tuple& tuple) {
     if (tuple.family == AddressFamily::kNone) return;
     const auto nested = out_.Begin(field, 50);
-    End(v1::RecordedTuple::kLocalFieldNumber, tuple.local, tuple.family);
-    End(v1::RecordedTuple::kRemoteFieldNumber, tuple.remote, tuple.family);
+    PutEndpoint(v1::RecordedTuple::kLocalFieldNumber, tuple.local, tuple.family, out_);
+    PutEndpoint(v1::RecordedTuple::kRemoteFieldNumber, tuple.remote, tuple.family, out_);
     out_.End(nested);
   }
 
@@ -98,15 +99,6 @@ class Fields {
     const std::uint64_t id = std::max<std::uint64_t>(KeyedHash(key_, address, owner), 1);
     out_.PutFixed64(v1::RecordedObject::kIdFieldNumber, id);
     out_.Varint(v1::RecordedObject::kGenerationFieldNumber, generation);
-    out_.End(nested);
-  }
-
-  void End(int field, const Endpoint& endpoint, AddressFamily family) {
-    const auto nested = out_.Begin(field, 20);
-    out_.Bytes(v1::Endpoint::kAddressFieldNumber,
-               {reinterpret_cast<const char*>(endpoint.address.data()),
-                family == AddressFamily::kIpv4 ? std::size_t{4} : std::size_t{16}});
-    out_.Varint(v1::Endpoint::kPortFieldNumber, endpoint.port);
     out_.End(nested);
   }
 

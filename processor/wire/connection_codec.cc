@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "processor/wire/put_endpoint.h"
 #include "tlscope/v1/events.pb.h"
 
 namespace tlscope {
@@ -10,16 +11,6 @@ namespace {
 
 // More gaps than that are told as one cut.
 constexpr std::size_t kMaxGaps = 1024;
-
-void PutEndpoint(int field, const Endpoint& endpoint, AddressFamily family, ProtoWriter& out) {
-  if (family == AddressFamily::kNone) return;
-  const auto nested = out.Begin(field, 20);
-  out.Bytes(v1::Endpoint::kAddressFieldNumber,
-            {reinterpret_cast<const char*>(endpoint.address.data()),
-             family == AddressFamily::kIpv4 ? std::size_t{4} : std::size_t{16}});
-  out.Varint(v1::Endpoint::kPortFieldNumber, endpoint.port);
-  out.End(nested);
-}
 
 void PutFd(std::int32_t fd, ProtoWriter& out) {
   if (fd >= 0) out.PutVarint(v1::Connection::kFdFieldNumber, static_cast<std::uint64_t>(fd));

@@ -69,6 +69,7 @@ class PayloadEncoder {
   void Encode(const LossEvent& event);
 
   // agent_payloads.cc
+  void Put(const v1::BusEvent& event);
   void Encode(const ProcessEvent& event);
   void Encode(const LibraryEvent& event);
   void Encode(const CaptureStartedEvent& event);
