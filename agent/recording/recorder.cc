@@ -185,7 +185,7 @@ void Recorder::Close(const KernelCounters& counters) {
   RecordingTotals totals;
   totals.seen_calls = counters[TLSCOPE_COUNT_SEEN].events;
   totals.seen_bytes = counters[TLSCOPE_COUNT_SEEN].bytes;
-  for (const Loss& loss : LossesOf(counters, stats_, 0)) {
+  for (const Loss& loss : LossTable(counters, stats_, std::nullopt)) {
     if (loss.events != 0 || loss.bytes != 0)
       totals.losses.push_back({std::string(loss.cause), loss.events, loss.bytes});
   }
@@ -209,12 +209,8 @@ void Recorder::Summarise(const KernelCounters& counters, const Evictions& evicti
       stats.dropped_full.entries, stats.dropped_full.bytes, stats.dropped_failed.entries,
       stats.dropped_failed.bytes, stats.dropped_closed.entries, stats.dropped_closed.bytes,
       beyond_.entries, beyond_.bytes, stats_.decode_errors);
-  PrintLosses(counters);
-  spdlog::info("lost besides: {} records without plaintext (ring full), {} returns without a call",
-               counters[TLSCOPE_COUNT_RING_FULL_META].events,
-               counters[TLSCOPE_COUNT_NO_CALL].events);
-  spdlog::info("forgotten to make room: {} SSL objects, {} threads, {} threads with memory BIOs",
-               evictions.ssl_objects, evictions.threads, evictions.ledgers);
+  PrintLosses(KernelLosses(counters));
+  PrintEvictions(evictions);
   spdlog::info("filtered: {} calls", counters[TLSCOPE_COUNT_FILTERED].events);
 }
 

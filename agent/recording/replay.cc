@@ -56,19 +56,12 @@ ProcessorOptions ProcessorOptionsOf(const OutputOptions& options, const Recordin
   return processor;
 }
 
-/// For people, whoever wrote it.
-std::string Harmless(const std::string& text) {
-  std::string harmless;
-  AppendFieldValue(text, harmless);
-  return harmless;
-}
-
 /// ", recorded on HOST (kernel RELEASE) by tlscope VERSION", as far as the recording says.
 std::string OriginText(const RecordingInfo& info) {
   std::string text;
-  if (!info.host.empty()) text += " on " + Harmless(info.host);
-  if (!info.kernel.empty()) text += " (kernel " + Harmless(info.kernel) + ")";
-  if (!info.tlscope_version.empty()) text += " by tlscope " + Harmless(info.tlscope_version);
+  if (!info.host.empty()) text += " on " + FieldValue(info.host);
+  if (!info.kernel.empty()) text += " (kernel " + FieldValue(info.kernel) + ")";
+  if (!info.tlscope_version.empty()) text += " by tlscope " + FieldValue(info.tlscope_version);
   return text.empty() ? text : ", recorded" + text;
 }
 
@@ -255,8 +248,8 @@ void Replay::Summarise() const {
     spdlog::info("seen when it was recorded: {} calls ({} bytes)", totals->seen_calls,
                  totals->seen_bytes);
     for (const RecordingCause& loss : totals->losses)
-      spdlog::info("lost when it was recorded: {} {} ({} bytes)", Harmless(loss.cause), loss.events,
-                   loss.bytes);
+      spdlog::info("lost when it was recorded: {} {} ({} bytes)", FieldValue(loss.cause),
+                   loss.events, loss.bytes);
   }
   if (read.dropped_entries != 0)
     spdlog::info("lost when it was recorded: {} records ({} bytes) that the recorder did not write",

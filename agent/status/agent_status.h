@@ -17,17 +17,6 @@
 
 namespace tlscope {
 
-/// What was lost for one reason. Where only one of the two can be known the other is 0.
-struct Loss {
-  std::string_view cause;
-  std::uint64_t events = 0;
-  std::uint64_t bytes = 0;
-};
-
-/// Every cause in the kernel, the processor and the bus, those included of which nothing was lost.
-std::vector<Loss> LossesOf(const KernelCounters& kernel, const ProcessorStats& processor,
-                           std::uint64_t rate_limited_events);
-
 /// All that a report on the agent is made of. Each part may be taken by any thread.
 struct StatusSnapshot {
   std::string version;
@@ -49,6 +38,9 @@ struct StatusSnapshot {
 
 /// The report. Names that others chose come without what could break a line or a terminal.
 v1::AgentStatus MakeStatus(const StatusSnapshot& snapshot);
+
+/// "dropped: 1 queue full, 2 not delivered or refused, 3 output closed or broken".
+std::string DropsText(std::uint64_t full, std::uint64_t failed, std::uint64_t closed);
 
 /// The report for people: lines, each ended by LF.
 std::string StatusText(const v1::AgentStatus& status);

@@ -69,9 +69,9 @@ void AddSinks(const v1::AgentStatus& status, StatusLines& lines) {
               sink.name(), sink.written_blocks(), sink.written_bytes(), sink.dropped_blocks(),
               sink.dropped_bytes(), sink.queued_blocks(), sink.queued_bytes());
     if (sink.dropped_blocks() != 0) {
-      lines.Add("", "dropped: {} for want of room, {} not delivered or refused, {} after it broke",
-                sink.dropped_full_blocks(), sink.dropped_failed_blocks(),
-                sink.dropped_closed_blocks());
+      lines.Add("", "{}",
+                DropsText(sink.dropped_full_blocks(), sink.dropped_failed_blocks(),
+                          sink.dropped_closed_blocks()));
     }
     if (!sink.network()) continue;
     lines.Add("", "{}: {} acknowledged, {} sent and not acknowledged, {} sent again",
@@ -90,6 +90,12 @@ void AddSettings(const v1::AgentStatus& status, StatusLines& lines) {
 }
 
 }  // namespace
+
+std::string DropsText(std::uint64_t full, std::uint64_t failed, std::uint64_t closed) {
+  return fmt::format(
+      "dropped: {} queue full, {} not delivered or refused, {} output closed or broken", full,
+      failed, closed);
+}
 
 std::string StatusText(const v1::AgentStatus& status) {
   StatusLines lines;

@@ -20,18 +20,13 @@ std::string MessagesByType(const ProcessorStats& processor) {
   return text.empty() ? "none" : text;
 }
 
-void PrintLosses(const KernelCounters& kernel) {
-  const auto row = [&](tlscope_counter counter) { return kernel[counter]; };
-  spdlog::info(
-      "lost: ring full {} ({} bytes), map full {} ({} bytes), unreadable memory {} ({} bytes), "
-      "over --max-payload {} ({} bytes), sent by SSL_sendfile {} ({} bytes), paused {} "
-      "({} bytes)",
-      row(TLSCOPE_COUNT_RING_FULL).events, row(TLSCOPE_COUNT_RING_FULL).bytes,
-      row(TLSCOPE_COUNT_MAP_FULL).events, row(TLSCOPE_COUNT_MAP_FULL).bytes,
-      row(TLSCOPE_COUNT_FAULT).events, row(TLSCOPE_COUNT_FAULT).bytes,
-      row(TLSCOPE_COUNT_TRUNCATED).events, row(TLSCOPE_COUNT_TRUNCATED).bytes,
-      row(TLSCOPE_COUNT_SENDFILE).events, row(TLSCOPE_COUNT_SENDFILE).bytes,
-      row(TLSCOPE_COUNT_PAUSED).events, row(TLSCOPE_COUNT_PAUSED).bytes);
+void PrintLosses(const std::vector<Loss>& losses) {
+  for (const std::string& line : LossLines(losses)) spdlog::info("{}", line);
+}
+
+void PrintEvictions(const Evictions& evictions) {
+  spdlog::info("evicted: {} SSL objects, {} threads, {} threads with memory BIOs",
+               evictions.ssl_objects, evictions.threads, evictions.ledgers);
 }
 
 void PrintSummary(const KernelCounters& kernel, const Evictions& evictions,
@@ -44,18 +39,8 @@ void PrintSummary(const KernelCounters& kernel, const Evictions& evictions,
       "messages: {} ({})",
       std::accumulate(processor.messages.begin(), processor.messages.end(), std::uint64_t{0}),
       MessagesByType(processor));
-  PrintLosses(kernel);
-  spdlog::info(
-      "lost besides: {} records without plaintext (ring full), {} returns without a call, {} "
-      "undecodable "
-      "records, {} bytes over --tsize",
-      row(TLSCOPE_COUNT_RING_FULL_META).events, row(TLSCOPE_COUNT_NO_CALL).events,
-      processor.decode_errors, processor.cut_bytes);
-  spdlog::info(
-      "forgotten to make room: {} SSL objects, {} threads, {} threads with memory BIOs, {} "
-      "connections followed, {} handshakes",
-      evictions.ssl_objects, evictions.threads, evictions.ledgers, processor.workers_evicted,
-      processor.handshakes_evicted);
+  PrintLosses(LossTable(kernel, processor, std::nullopt));
+  PrintEvictions(evictions);
   spdlog::info("filtered: {} calls, {} records of unknown or other ports",
                row(TLSCOPE_COUNT_FILTERED).events, processor.filtered_events);
   PrintOutputs(outputs);
@@ -74,10 +59,9 @@ void PrintOutputs(const std::vector<SinkSnapshot>& outputs) {
     }
     if (dropped == 0) continue;
     spdlog::info(
-        "  of those dropped {} for want of room, {} not delivered or refused, of which {} were "
-        "sent, {} after it was closed or broke",
-        sink.dropped_full_blocks, sink.dropped_failed_blocks, sink.unconfirmed_blocks,
-        sink.dropped_closed_blocks);
+        "  {}; {} of the undelivered were sent",
+        DropsText(sink.dropped_full_blocks, sink.dropped_failed_blocks, sink.dropped_closed_blocks),
+        sink.unconfirmed_blocks);
   }
 }
 

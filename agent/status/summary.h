@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/probes/probe_session.h"
 #include "agent/status/agent_status.h"
+#include "agent/status/loss_table.h"
 #include "processor/bus/event_bus.h"
 #include "processor/events/processor_stats.h"
 #include "processor/sinks/sink.h"
@@ -18,8 +20,11 @@ namespace tlscope {
 void PrintSummary(const KernelCounters& kernel, const Evictions& evictions,
                   const ProcessorStats& processor, const std::vector<SinkSnapshot>& outputs);
 
-/// What the kernel side lost of plaintext, by cause.
-void PrintLosses(const KernelCounters& kernel);
+/// What the kernel side forgot because its tables were full.
+void PrintEvictions(const Evictions& evictions);
+
+/// What was lost, by cause: two lines.
+void PrintLosses(const std::vector<Loss>& losses);
 
 /// "HttpRequest 3, HttpResponse 3"; "none".
 std::string MessagesByType(const ProcessorStats& processor);
@@ -27,8 +32,8 @@ std::string MessagesByType(const ProcessorStats& processor);
 /// What became of the messages of each output.
 void PrintOutputs(const std::vector<SinkSnapshot>& outputs);
 
-/// Prints what was dropped or missed after the processor: by the rate limit, by those who read the
-/// bus, and by the event log, if there was one.
+/// Prints what was dropped or missed after the processor: by the rate limit, by subscribers and by
+/// the event log, if there was one.
 void PrintBusSummary(const EventBus& bus, const std::optional<SinkStats>& log);
 
 }  // namespace tlscope

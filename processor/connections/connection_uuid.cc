@@ -3,15 +3,8 @@
 
 #include "processor/events/endpoint_text.h"
 #include "processor/text/decimal.h"
-#include "processor/text/printable.h"
 
 namespace tlscope {
-std::string PrintableComm(std::string_view comm) {
-  std::string text;
-  AppendFieldValue(comm, text);
-  return text;
-}
-
 ConnectionUuid::ConnectionUuid(const ConnectionInfo& connection, const HashKey& socket_key) {
   const SocketId& socket = connection.socket;
   text_.reserve(128);

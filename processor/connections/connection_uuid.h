@@ -8,18 +8,16 @@
 #include "processor/base/keyed_hash.h"
 #include "processor/events/bus_events.h"
 #include "processor/events/kernel_records.h"
+#include "processor/text/printable.h"
 
 namespace tlscope {
-
-/// `comm` as outputs show it, by AppendFieldValue: a process chooses its own name.
-std::string PrintableComm(std::string_view comm);
 
 /// The connection of an event of an SSL object, as far as that event tells.
 template <class Event>
 ConnectionInfo ConnectionOf(const Event& event) {
   return {.pid = event.origin.pid,
           .tid = event.origin.tid,
-          .comm = PrintableComm(event.origin.comm()),
+          .comm = FieldValue(event.origin.comm()),
           .fd = event.fd,
           .tuple = event.tuple,
           .socket = event.socket,

@@ -7,6 +7,7 @@
 
 #include "processor/connections/connection_uuid.h"
 #include "processor/events/decoder.h"
+#include "processor/text/printable.h"
 
 namespace tlscope {
 
@@ -88,7 +89,7 @@ void EventProcessor::OnConnection(const ConnDataEvent& event) {
   }
   const ConnectionInfo connection{.pid = event.origin.pid,
                                   .tid = event.origin.tid,
-                                  .comm = PrintableComm(event.origin.comm()),
+                                  .comm = FieldValue(event.origin.comm()),
                                   .tuple = event.tuple,
                                   .socket = event.socket,
                                   .handshake = {},

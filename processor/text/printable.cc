@@ -65,6 +65,12 @@ void AppendFieldValue(std::string_view bytes, std::string& out) {
   }
 }
 
+std::string FieldValue(std::string_view bytes) {
+  std::string value;
+  AppendFieldValue(bytes, value);
+  return value;
+}
+
 std::string PrintableAscii(std::string_view bytes) {
   std::string printable(bytes);
   for (char& c : printable) {

@@ -13,6 +13,9 @@ void AppendEscaped(char byte, std::string& out);
 /// terminal is written \xNN: control and non-ASCII bytes, comma, backslash.
 void AppendFieldValue(std::string_view bytes, std::string& out);
 
+/// The same as a string: a name that others chose, for a report or a log.
+std::string FieldValue(std::string_view bytes);
+
 /// What a peer says, for a line of a log: '?' for all that is not printable ASCII.
 std::string PrintableAscii(std::string_view bytes);
 

@@ -20,13 +20,13 @@ LOSSES = {
     "over --max-payload",
     "sent by SSL_sendfile",
     "paused",
-    "records without plaintext, ring full",
+    "records without plaintext (ring full)",
     "returns without a call",
     "undecodable records",
     "over --tsize or --max-body",
-    "halves of exchanges, too many waiting",
-    "connections forgotten to make room",
-    "handshakes forgotten to make room",
+    "unpaired halves of exchanges",
+    "connections evicted",
+    "handshakes evicted",
     "over --max-events-per-second",
 }
 

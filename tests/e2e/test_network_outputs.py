@@ -35,8 +35,7 @@ def counts_of(stderr, name):
     assert numbers, said
     written, dropped, acknowledged = map(int, numbers.groups())
     causes = re.search(
-        r"of those dropped (\d+) for want of room, (\d+) not delivered or refused, of which \d+ were "
-        r"sent, (\d+) after it was closed or broke",
+        r"dropped: (\d+) queue full, (\d+) not delivered or refused, (\d+) output closed or broken",
         said,
     )
     assert dropped == (sum(map(int, causes.groups())) if causes else 0), said

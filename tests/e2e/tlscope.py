@@ -44,8 +44,8 @@ _SUMMARY = re.compile(
     r"over --max-payload (?P<over_max>\d+) \((?P<over_max_bytes>\d+) bytes\), "
     r"sent by SSL_sendfile (?P<sendfile>\d+) \((?P<sendfile_bytes>\d+) bytes\), "
     r"paused (?P<paused>\d+) \((?P<paused_bytes>\d+) bytes\)\n"
-    r"tlscope: lost besides: [^\n]*\n"
-    r"tlscope: forgotten to make room: (?P<forgotten>\d+) SSL objects, [^\n]*\n"
+    r"tlscope: also lost: [^\n]*\n"
+    r"tlscope: evicted: (?P<evicted>\d+) SSL objects, [^\n]*\n"
     r"tlscope: filtered: [^\n]*\n"
     r"tlscope: output to standard output: (?P<written>\d+) messages written \((?P<written_bytes>\d+) bytes\), "
     r"(?P<dropped>\d+) dropped"
@@ -68,7 +68,7 @@ class Summary:
     paused: Count
     written: Count
     dropped: int
-    forgotten: int
+    evicted: int
 
     @staticmethod
     def parse(text):
@@ -95,7 +95,7 @@ class Summary:
             paused=count("paused"),
             written=count("written"),
             dropped=parts["dropped"],
-            forgotten=parts["forgotten"],
+            evicted=parts["evicted"],
         )
 
     @property

@@ -6,6 +6,8 @@
 
 #include <map>
 
+#include "agent/status/loss_table.h"
+
 namespace tlscope {
 namespace {
 
@@ -89,7 +91,7 @@ TEST(AgentStatusTest, NamesEveryCauseOfLossThatMakesTheSumsAddUp) {
   }
   std::uint64_t told = 0;
   std::map<std::string_view, int> causes;
-  for (const Loss& loss : LossesOf(kernel, {}, 0)) {
+  for (const Loss& loss : LossTable(kernel, {}, 0)) {
     told += loss.bytes;
     EXPECT_EQ(++causes[loss.cause], 1) << loss.cause;
   }
@@ -103,7 +105,7 @@ TEST(AgentStatusTest, CountsWhatTheProcessorAndTheBusLost) {
   processor.workers_evicted = 4;
   processor.handshakes_evicted = 8;
   std::uint64_t events = 0;
-  for (const Loss& loss : LossesOf({}, processor, 16)) events += loss.events;
+  for (const Loss& loss : LossTable({}, processor, 16)) events += loss.events;
   EXPECT_EQ(events, 31U);
 }
 
@@ -136,18 +138,18 @@ TEST(StatusTextTest, IsAlignedAndComplete) {
             "               over --max-payload                           0            0 bytes\n"
             "               sent by SSL_sendfile                         0            0 bytes\n"
             "               paused                                       3          300 bytes\n"
-            "               records without plaintext, ring full         0            0 bytes\n"
+            "               records without plaintext (ring full)        0            0 bytes\n"
             "               returns without a call                       0            0 bytes\n"
             "               undecodable records                          0            0 bytes\n"
             "               over --tsize or --max-body                   0           55 bytes\n"
-            "               halves of exchanges, too many waiting        0            0 bytes\n"
-            "               connections forgotten to make room           0            0 bytes\n"
-            "               handshakes forgotten to make room            0            0 bytes\n"
+            "               unpaired halves of exchanges                 0            0 bytes\n"
+            "               connections evicted                          0            0 bytes\n"
+            "               handshakes evicted                           0            0 bytes\n"
             "               over --max-events-per-second                 6            0 bytes\n"
             "output         standard output: 15 (1500 bytes) written, 7 (30 bytes) dropped, 4 "
             "(400 bytes) waiting\n"
-            "               dropped: 1 for want of room, 2 not delivered or refused, 4 after it "
-            "broke\n"
+            "               dropped: 1 queue full, 2 not delivered or refused, 4 output closed or "
+            "broken\n"
             "clients        1, 2 subscriptions\n"
             "settings       tsize                 100\n"
             "               max-events-per-second 0\n");

@@ -58,13 +58,38 @@ TEST(SummaryTest, SaysOfEachOutputWhatWasDroppedAndWhy) {
       log.text(),
       "output to -: 10 messages written (1000 bytes), 0 dropped\n"
       "output to out.txt: 10 messages written (1000 bytes), 7 dropped\n"
-      "  of those dropped 0 for want of room, 7 not delivered or refused, of which 0 were sent, "
-      "0 after it was closed or broke\n"
+      "  dropped: 0 queue full, 7 not delivered or refused, 0 output closed or broken; 0 of the "
+      "undelivered were sent\n"
       "output to tcp://c:1: 10 messages written (1000 bytes), 7 dropped\n"
       "  of those written 9 were acknowledged; 5 were sent again; 3 connections, 6 failures to "
       "connect\n"
-      "  of those dropped 1 for want of room, 2 not delivered or refused, of which 1 were sent, "
-      "4 after it was closed or broke\n");
+      "  dropped: 1 queue full, 2 not delivered or refused, 4 output closed or broken; 1 of the "
+      "undelivered were sent\n");
+}
+
+TEST(SummaryTest, ListsEveryLossInTheWordsOfTheStatus) {
+  KernelCounters kernel{};
+  kernel[TLSCOPE_COUNT_SEEN] = {9, 900};
+  kernel[TLSCOPE_COUNT_RING_FULL] = {1, 10};
+  kernel[TLSCOPE_COUNT_NO_CALL] = {2, 0};
+  ProcessorStats processor;
+  processor.data_events = 8;
+  processor.data_bytes = 890;
+  processor.cut_bytes = 5;
+  processor.workers_evicted = 3;
+  const CapturedLog log;
+  PrintSummary(kernel, Evictions{1, 2, 3}, processor, {});
+  EXPECT_EQ(log.text(),
+            "events seen: 9 (900 bytes)\n"
+            "delivered: 8 records (890 bytes)\n"
+            "messages: 0 (none)\n"
+            "lost: ring full 1 (10 bytes), map full 0 (0 bytes), unreadable memory 0 (0 bytes), "
+            "over --max-payload 0 (0 bytes), sent by SSL_sendfile 0 (0 bytes), paused 0 (0 bytes)\n"
+            "also lost: records without plaintext (ring full) 0, returns without a call 2, "
+            "undecodable records 0, over --tsize or --max-body 5 bytes, unpaired halves of "
+            "exchanges 0, connections evicted 3, handshakes evicted 0\n"
+            "evicted: 1 SSL objects, 2 threads, 3 threads with memory BIOs\n"
+            "filtered: 0 calls, 0 records of unknown or other ports\n");
 }
 
 }  // namespace

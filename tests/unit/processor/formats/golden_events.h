@@ -94,7 +94,7 @@ class GoldenEvents {
     ConnectionInfo info;
     info.pid = 77;
     info.tid = 78;
-    info.comm = "a\\x2c\\x20\"b";  // as PrintableComm makes it
+    info.comm = "a\\x2c\\x20\"b";  // as FieldValue makes it
     info.correlation = Correlation::Root(0xff, Stage::kCapturing);
     return info;
   }
