@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/collect/collect_command_line.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdint>
 #include <string>
@@ -22,7 +23,7 @@ CLI::Validator ListenUrl() {
         const auto target = ListenTarget::Parse(value);
         return target ? std::string() : target.error().Describe();
       },
-      "URL");
+      "");
 }
 
 CLI::Validator MessageSize() {
@@ -30,23 +31,17 @@ CLI::Validator MessageSize() {
       [](std::string& value) -> std::string {
         const std::uint64_t bytes = std::stoull(value);  // Size() has seen to that
         if (bytes >= kLeastMessageBytes && bytes <= kMostMessageBytes) return {};
-        return "'" + value + "' is no size from 1 KiB to 1 GiB";
+        return "invalid size '" + value + "': expected 1KiB to 1GiB";
       },
       "");
 }
 
 void AddTls(CLI::App& collect, TlsFiles& tls) {
-  CLI::Option* const certificate =
-      collect
-          .add_option("--tls-cert", tls.certificate, "Certificate for tls://, with its chain (PEM)")
-          ->check(CLI::ExistingFile);
-  collect.add_option("--tls-key", tls.key, "Its private key (PEM)")
-      ->check(CLI::ExistingFile)
-      ->needs(certificate);
-  collect
-      .add_option("--tls-client-ca", tls.client_ca,
-                  "Take only agents whose certificates these authorities signed (PEM)")
-      ->check(CLI::ExistingFile)
+  CLI::Option* const certificate = AddFile(collect, "--tls-cert", tls.certificate,
+                                           "Certificate for tls://, with its chain (PEM)");
+  AddFile(collect, "--tls-key", tls.key, "Private key of --tls-cert (PEM)")->needs(certificate);
+  AddFile(collect, "--tls-client-ca", tls.client_ca,
+          "Accept only agents whose certificates an authority in FILE signed (PEM)")
       ->needs(certificate);
 }
 
@@ -55,41 +50,41 @@ void AddTls(CLI::App& collect, TlsFiles& tls) {
 CLI::App* AddCollect(CLI::App& app, CollectOptions& options) {
   CLI::App* const collect = app.add_subcommand(
       "collect", "Receive what agents send with -o URL, and write it to files or standard output");
+  collect->option_defaults()->group("Agents");
   CLI::Option* const listen =
       collect
           ->add_option("--listen", options.listen,
-                       "Where agents connect: unix:///PATH, tcp://ADDRESS:PORT or "
-                       "tls://ADDRESS:PORT (repeatable)")
+                       "Accept agents at unix:///PATH, tcp://ADDRESS:PORT or tls://ADDRESS:PORT "
+                       "(repeatable)")
           ->type_name("URL")
           ->allow_extra_args(false)
           ->check(ListenUrl());
-  collect
-      ->add_option("--import", options.import_path,
-                   "Read this file, which -o FILE.pb wrote, instead of listening")
-      ->check(CLI::ExistingFile)
+  AddFile(*collect, "--import", options.import_path,
+          "Read FILE, which -o FILE.pb wrote, instead of listening")
       ->excludes(listen);
+  AddTls(*collect, options.tls);
+  AddSize(*collect, "--max-message", options.limits.message_bytes,
+          "Accept entries of at most SIZE, 1KiB to 1GiB")
+      ->check(MessageSize());
+  collect->add_option("--max-clients", options.limits.clients, "Accept at most N agents at a time")
+      ->type_name("N")
+      ->check(Number(1, StreamPositions::kMost))
+      ->capture_default_str();
   AddOutputTargets(*collect, options);
   AddTextViews(*collect, options);
   AddProgress(*collect, options.progress);
-  AddTls(*collect, options.tls);
-  AddSize(*collect, "--max-message", options.limits.message_bytes,
-          "Bytes of the largest entry that is taken")
-      ->check(MessageSize());
-  collect->add_option("--max-clients", options.limits.clients, "Agents at a time")
-      ->check(CLI::Range(std::size_t{1}, StreamPositions::kMost))
-      ->capture_default_str();
-  collect->add_flag("-q,--quiet", options.quiet, "Print warnings and errors only");
+  collect->option_defaults()->group("Diagnostics");
+  collect->add_flag("-q,--quiet", options.quiet, "Print only warnings and errors");
   collect->callback([&options] {
     const bool tls = std::any_of(options.listen.begin(), options.listen.end(),
                                  [](const std::string& url) { return url.starts_with("tls://"); });
     if (!tls && !options.tls.certificate.empty()) {
-      throw CLI::ValidationError(
-          "--tls-cert", "nobody is listened to over TLS; name --listen tls://ADDRESS:PORT");
+      throw CLI::ValidationError("--tls-cert",
+                                 "no agent can connect over TLS: add --listen tls://ADDRESS:PORT");
     }
     if (options.listen.empty() && options.import_path.empty()) {
       throw CLI::ValidationError("collect",
-                                 "name where agents connect with --listen URL, such as "
-                                 "--listen tcp://0.0.0.0:4317");
+                                 "add --listen URL, such as --listen tcp://0.0.0.0:4317");
     }
   });
   return collect;

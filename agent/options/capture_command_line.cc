@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <map>
 #include <memory>
 #include <sstream>
 #include <utility>
@@ -19,89 +18,118 @@ constexpr const char* kKeysAre =
     "keys are the long options of tlscope capture --help, without the dashes";
 
 void AddFilters(CLI::App& capture, CaptureOptions& options) {
-  capture.add_option("--pid", options.pids, "Only this process and its children (repeatable)")
+  capture.option_defaults()->group("Filters");
+  capture
+      .add_option("--pid", options.pids, "Capture only this process and its children (repeatable)")
+      ->type_name("PID")
       ->check(Id("process id", 1));
-  capture.add_option("--uid", options.uids, "Only processes of this user id (repeatable)")
+  capture.add_option("--uid", options.uids, "Capture only processes of this user (repeatable)")
+      ->type_name("UID")
       ->check(Id("user id", 0));
-  capture.add_option("--comm", options.comms, "Only processes of this name (repeatable)")
+  capture.add_option("--comm", options.comms, "Capture only processes of this name (repeatable)")
+      ->type_name("NAME")
       ->check(CommName());
-  capture.add_option("--cgroup", options.cgroups,
-                     "Only processes in this control group or below it: a directory, or its path "
-                     "under the mount point of cgroup v2 (repeatable)");
+  capture
+      .add_option("--cgroup", options.cgroups,
+                  "Capture only processes in this control group or below it: a directory, or its "
+                  "path under the mount point of cgroup v2 (repeatable)")
+      ->type_name("PATH");
   capture
       .add_option("--port", options.ports,
-                  "Only connections with this port at either end (repeatable)")
+                  "Capture only connections with this port at either end (repeatable)")
+      ->type_name("PORT")
       ->check(Port());
 }
 
 void AddProbes(CLI::App& capture, CaptureOptions& options) {
-  capture.add_option("--libssl", options.libraries, "Attach to this library too (repeatable)")
-      ->check(CLI::ExistingFile);
+  capture.option_defaults()->group("Probes");
+  capture
+      .add_option("--libssl", options.libraries,
+                  "Also attach to this library or program (repeatable)")
+      ->type_name("FILE")
+      ->check(ReadableFile());
   capture.add_flag("--wait", options.wait_for_library,
                    "Start even if no libssl is found yet, and wait for one");
   capture
       .add_option("--detach-after", options.detach_after_s,
-                  "Leave a library that no process has mapped for this many seconds; 0: never")
-      ->check(CLI::Range(0, 86400))
+                  "Detach from a library that no process has mapped for SECONDS (0: never)")
+      ->type_name("SECONDS")
+      ->check(Number(0, 86400))
       ->capture_default_str();
   AddSize(capture, "--max-payload", options.max_payload_bytes,
-          "Bytes captured of one SSL call; 0 for all");
-  capture.add_option("--ring-mib", options.ring_mib, "Size of the ring buffer in MiB")
-      ->check(CLI::Range(1, 1024))
+          "Capture at most SIZE of each SSL call (0: all); the rest is counted");
+  capture.add_option("--ring-mib", options.ring_mib, "Size of the kernel's ring buffer in MiB")
+      ->type_name("N")
+      ->check(Number(1, 1024))
       ->capture_default_str();
-  capture.add_option("--btf", options.btf_path, "Read the kernel's types from this file")
-      ->check(CLI::ExistingFile);
+  AddFile(capture, "--btf", options.btf_path,
+          "Read kernel types from FILE, for a kernel that does not carry its own");
   AddChoice<bool>(capture, "--attach", options.attach_public, {{"auto", false}, {"public", true}},
-                  "Where to probe a library: auto, the cheapest certain place, or public, the "
-                  "public functions");
-  std::map<std::string, AttachStrategy> strategies{{"auto", AttachStrategy::kAuto}};
-  for (const StrategyInfo& info : AllStrategies()) strategies.emplace(info.name, info.strategy);
-  AddChoice<AttachStrategy>(capture, "--attach-strategy", options.strategy, strategies,
-                            "Where in the kernel socket calls are seen: auto, the cheapest it has");
+                  "Where to probe a library: the cheapest certain place (auto), or only its public "
+                  "functions (public)");
+  std::vector<std::pair<std::string, AttachStrategy>> strategies{{"auto", AttachStrategy::kAuto}};
+  for (const StrategyInfo& info : AllStrategies())
+    strategies.emplace_back(info.name, info.strategy);
+  AddChoice<AttachStrategy>(
+      capture, "--attach-strategy", options.strategy, strategies,
+      "How to watch socket calls in the kernel; auto: the cheapest way that it has");
 }
 
 void AddEventLog(CLI::App& capture, CaptureOptions& options) {
+  capture.option_defaults()->group("Event log");
   capture
       .add_option("--event-log", options.event_log,
-                  "Write events as JSON Lines to this file; takes the conversions of strftime")
+                  "Write events as JSON Lines to a file named by PATTERN, with conversions of "
+                  "strftime(3) such as %F")
       ->type_name("PATTERN")
-      ->check(Nonempty("the event log's name"));
+      ->check(Nonempty("the name of the event log"));
   capture.add_flag("--event-log-payload", options.event_log_payload,
-                   "Write heads and bodies of messages to the event log, too");
-  AddRotation(capture, "--event-log", "the event log", options.event_log_rotation);
+                   "Include heads and bodies of messages in the event log");
+  AddRotation(capture, {"--event-log-rotate", "--event-log", "event log"},
+              options.event_log_rotation);
 }
 
 void AddControl(CLI::App& capture, CaptureOptions& options) {
+  capture.option_defaults()->group("Control");
   capture.add_option("--instance", options.instance, "Name of this agent, for subscribe and ctl")
+      ->type_name("NAME")
       ->check(InstanceName())
       ->capture_default_str();
-  capture.add_option("--runtime-dir", options.runtime_dir, "Folder of the agents' sockets")
-      ->check(Nonempty("the folder's name"))
+  capture.add_option("--runtime-dir", options.runtime_dir, "Directory of the agents' sockets")
+      ->type_name("DIR")
+      ->check(Nonempty("the directory"))
       ->capture_default_str();
   capture
       .add_option("--ipc-group", options.ipc_group,
-                  "Members of this group may read captured data from the agent's socket")
+                  "Let members of this group read captured data from the agent's socket")
       ->type_name("NAME")
       ->check(Nonempty("the group's name"));
   capture.add_flag("--ipc-public", options.ipc_public,
-                   "Let every user ask the agent's socket how the agent is");
-  capture.add_flag("--no-ipc", options.no_ipc, "Make no socket for subscribe and ctl");
-  capture.add_option("--metrics", options.metrics, "Serve metrics for Prometheus over HTTP here")
+                   "Let every user ask the agent's socket for its status");
+  capture.add_flag("--no-ipc", options.no_ipc,
+                   "Do not open the control socket (disables subscribe and ctl)");
+  capture.add_option("--metrics", options.metrics, "Serve metrics for Prometheus over HTTP")
+      ->type_name("ADDRESS:PORT")
       ->check(ListenAddress());
   capture
       .add_option("--max-events-per-second", options.max_events_per_second,
-                  "Let so many events through to those who listen; 0 for no limit")
-      ->check(Count(1'000'000'000))
+                  "Publish at most N events per second (0: no limit); the rest is counted")
+      ->type_name("N")
+      ->check(Number(0, 1'000'000'000))
       ->capture_default_str();
   capture
       .add_option("--heartbeat", options.heartbeat_s,
-                  "Seconds between two signs of life on the bus; 0 for none")
-      ->check(Count(86400))
+                  "Publish a heartbeat every SECONDS (0: never)")
+      ->type_name("SECONDS")
+      ->check(Number(0, 86400))
       ->capture_default_str();
-  capture.add_option("--tag", options.tags, "Give every event this tag (repeatable)")->check(Tag());
+  capture.add_option("--tag", options.tags, "Add this tag to every event (repeatable)")
+      ->type_name("KEY=VALUE")
+      ->check(Tag());
   capture
-      .add_option("--config", options.config_path,
-                  "Read options from this file; the command line goes first. Read again at SIGHUP")
+      .add_option(
+          "--config", options.config_path,
+          "Read options from FILE; the command line takes precedence. SIGHUP reads it again")
       ->type_name("FILE")
       ->check(Nonempty("the file's name"))
       ->configurable(false);
@@ -185,7 +213,7 @@ Result<void> CheckTogether(const CLI::App& capture, const CaptureOptions& option
   for (const char* const part :
        {"--event-log-payload", "--event-log-rotate", "--event-log-keep", "--event-log-gzip"}) {
     if (options.event_log.empty() && capture.get_option(part)->count() > 0)
-      return Fail(Errc::kUsage, 0, std::string("use ") + part, "it needs --event-log PATTERN");
+      return Fail(Errc::kUsage, 0, std::string("use ") + part, "add --event-log PATTERN");
   }
   if (options.no_ipc && (options.ipc_public || !options.ipc_group.empty()))
     return Fail(Errc::kUsage, 0, "open a socket to others",
@@ -202,6 +230,12 @@ void AddWhatIsCaptured(CLI::App& command, CaptureOptions& options) {
   AddProbes(command, options);
 }
 
+void AddVerbosity(CLI::App& command, CaptureOptions& options) {
+  command.option_defaults()->group("Diagnostics");
+  command.add_flag("-q,--quiet", options.quiet, "Print only warnings and errors");
+  command.add_flag("-v,--verbose", options.verbose, "Also print messages of the BPF library");
+}
+
 CLI::App* AddCapture(CLI::App& app, CaptureOptions& options) {
   CLI::App* const capture =
       app.add_subcommand("capture", "Print the plaintext of the TLS traffic on this host");
@@ -210,8 +244,7 @@ CLI::App* AddCapture(CLI::App& app, CaptureOptions& options) {
   AddMessageViews(*capture, options);
   AddEventLog(*capture, options);
   AddControl(*capture, options);
-  capture->add_flag("-q,--quiet", options.quiet, "Print warnings and errors only");
-  capture->add_flag("-v,--verbose", options.verbose, "Print what the BPF library says as well");
+  AddVerbosity(*capture, options);
   return capture;
 }
 

@@ -20,6 +20,9 @@ CLI::App* AddCapture(CLI::App& app, CaptureOptions& options);
 /// Adds what is captured, and how: filters and probes. The same for every command that captures.
 void AddWhatIsCaptured(CLI::App& command, CaptureOptions& options);
 
+/// Adds `--quiet` and `--verbose`.
+void AddVerbosity(CLI::App& command, CaptureOptions& options);
+
 /// Once the command line has been parsed: adds what the configuration file says, as far as the
 /// command line has said nothing, and checks the whole. kUsage: it makes no sense, or the file
 /// cannot be read. Then `options` are half done.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/options/output_command_line.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -10,8 +11,23 @@
 namespace tlscope {
 namespace {
 
-constexpr const char* kFormatsAre =
-    "formats are text, line, hex, json, protobuf and pcapng (repeatable)";
+constexpr const char* kOutputs = "Outputs";
+constexpr const char* kConnections = "Collectors and Kafka";
+constexpr const char* kMessages = "Messages";
+
+std::vector<std::string> FormatNames() {
+  std::vector<std::string> names;
+  for (const FormatInfo& info : kFormats) names.emplace_back(info.name);
+  return names;
+}
+
+CLI::Validator FormatName() {
+  return CLI::Validator(
+      [](std::string& value) -> std::string {
+        return FormatNamed(value) ? "" : ExpectedOneOf(value, FormatNames());
+      },
+      "");
+}
 
 // A size ends a file, or a period does, or whichever comes first.
 CLI::Validator Rotation() {
@@ -20,11 +36,11 @@ CLI::Validator Rotation() {
         if (value == "hour" || value == "day" || value == "week") return {};
         std::string bytes = value;
         if (!Size()(bytes).empty() || std::ranges::count(bytes, '0') == std::ssize(bytes))
-          return "'" + value + "' is none of hour, day, week and a size, such as 64MiB";
+          return ExpectedOneOf(value, {"hour", "day", "week", "a size such as 64MiB"});
         value = bytes;
         return {};
       },
-      "SIZE|hour|day|week");
+      "");
 }
 
 void SetRotation(const std::vector<std::string>& words, const std::string& option,
@@ -37,7 +53,7 @@ void SetRotation(const std::vector<std::string>& words, const std::string& optio
     const auto period = periods.find(word);
     const bool is_period = period != periods.end();
     if (is_period ? rotation.period != RotatePeriod::kNever : rotation.bytes != 0)
-      throw CLI::ValidationError(option, "takes one size and one period at most");
+      throw CLI::ValidationError(option, "give one size and one period at most");
     if (is_period)
       rotation.period = period->second;
     else
@@ -51,32 +67,31 @@ CLI::Validator OutputText() {
         const auto spec = ParseOutputSpec(value);
         return spec ? std::string() : spec.error().Describe();
       },
-      "[FORMAT:]TARGET");
+      "");
 }
 
 void AddConnections(CLI::App& command, OutputOptions& options) {
+  command.option_defaults()->group(kConnections);
   command
       .add_option("--spool-mib", options.spool_mib,
-                  "Kept for a collector that is away, in MiB for each output")
-      ->check(CLI::Range(1, 65536))
+                  "Keep up to N MiB for each output whose collector is away")
+      ->type_name("N")
+      ->check(Number(1, 65536))
       ->capture_default_str();
-  command
-      .add_option("--tls-ca", options.tls_ca,
-                  "Trust collectors whose certificates these authorities signed, not the system's")
-      ->check(CLI::ExistingFile);
-  command.add_option("--tls-cert", options.tls_cert, "Certificate to show to collectors (PEM)")
-      ->check(CLI::ExistingFile);
-  command
-      .add_option("--tls-key", options.tls_key, "Its private key (PEM), unless in the same file")
-      ->check(CLI::ExistingFile);
+  AddFile(command, "--tls-ca", options.tls_ca,
+          "Trust collectors whose certificates an authority in FILE signed, instead of the "
+          "system's authorities (PEM)");
+  AddFile(command, "--tls-cert", options.tls_cert, "Show this certificate to collectors (PEM)");
+  AddFile(command, "--tls-key", options.tls_key,
+          "Private key of --tls-cert, if it is not in the same file (PEM)");
   command
       .add_option("--tls-server-name", options.tls_server_name,
-                  "Name that the collector's certificate has to have, if not that of the URL")
+                  "Name that the collector's certificate must have, if not the host of the URL")
       ->type_name("NAME")
-      ->check(Nonempty("the server's name"));
+      ->check(Nonempty("the server name"));
   command
       .add_option("--kafka-option", options.kafka_options,
-                  "Setting of librdkafka, such as security.protocol=ssl (repeatable)")
+                  "Set an option of librdkafka, such as security.protocol=ssl (repeatable)")
       ->type_name("KEY=VALUE")
       ->check(Setting());
 }
@@ -130,97 +145,103 @@ Result<void> CheckParts(const OutputOptions& options, const std::vector<OutputSp
 }  // namespace
 
 void AddOutputTargets(CLI::App& command, OutputOptions& options) {
+  command.option_defaults()->group(kOutputs);
   command
-      .add_option(
-          "-o,--output", options.outputs,
-          std::string("Where to write, and as what: - (standard output) or a path; ") + kFormatsAre)
+      .add_option("-o,--output", options.outputs,
+                  "Write to TARGET: - (standard output) or a path (repeatable)")
+      ->type_name("[FORMAT:]TARGET")
       ->check(OutputText());
+  std::string names;
+  for (const std::string& name : FormatNames()) names += (names.empty() ? "" : "|") + name;
   command
       .add_option("--format", options.format,
-                  "Short for -o FORMAT:-; text: messages as they were sent; line: one line per "
-                  "exchange; json: one object per message or exchange")
+                  "Write standard output in this format; short for -o FORMAT:-")
+      ->type_name(names)
       ->check(FormatName());
-  AddRotation(command, "--rotate", "each output file", options.rotation);
+  AddRotation(command, {"--rotate", "--rotate", "output file"}, options.rotation);
 }
 
 void AddOutputs(CLI::App& command, OutputOptions& options) {
   AddOutputTargets(command, options);
   command.get_option("--output")
       ->description(
-          std::string("Where to write, and as what: - (standard output), a path, unix:///PATH, "
-                      "tcp://HOST:PORT, tls://HOST:PORT or kafka://BROKERS/TOPIC; ") +
-          kFormatsAre);
+          "Write to TARGET: - (standard output), a path, unix:///PATH, tcp://HOST:PORT, "
+          "tls://HOST:PORT or kafka://BROKERS/TOPIC (repeatable)");
   command.add_flag("--plaintext", options.plaintext,
-                   "Send the plaintext as it passed in protobuf, too, for collectors that write "
+                   "Also send the plaintext as it passed in protobuf, for collectors that write "
                    "pcapng");
   AddConnections(command, options);
 }
 
 void AddMessageViews(CLI::App& command, OutputOptions& options) {
+  command.option_defaults()->group(kMessages);
   AddSize(command, "--tsize", options.message_bytes,
-          "Bytes kept of one message's body; the rest is reported by size");
+          "Keep at most SIZE of each body; only the size of the rest is reported");
   AddSize(command, "--max-body", options.max_body_bytes,
-          "Bytes shown of a body, if less than --tsize; 0 for no further limit");
-  command.add_flag("--show-frames", options.show_frames, "Print a line for each HTTP/2 frame, too");
+          "Show at most SIZE of each body (0: as much as --tsize)");
+  command.add_flag("--show-frames", options.show_frames, "Also print a line for each HTTP/2 frame");
   command.add_flag("--show-handshakes", options.show_handshakes,
-                   "Print lines for each TLS handshake, too: version, server name, protocols");
+                   "Also print a line for each part of a TLS handshake: version, server name, "
+                   "protocols");
   command.add_flag("--headers-only", options.headers_only, "Keep no bodies, only their sizes");
-  command.add_flag("--raw-body", options.raw_body,
-                   "Leave bodies in the codings they were sent in (gzip, br and so on)");
+  command.add_flag("--raw-body", options.raw_body, "Do not decompress bodies (gzip, br, ...)");
   AddTextViews(command, options);
 }
 
 void AddTextViews(CLI::App& command, OutputOptions& options) {
-  command
-      .add_option("--protoset", options.protoset_path,
-                  "Show gRPC messages as JSON by the descriptors in this file")
-      ->check(CLI::ExistingFile);
+  command.option_defaults()->group(kMessages);
+  AddFile(command, "--protoset", options.protoset_path,
+          "Show gRPC messages as JSON, by the descriptors in FILE: the output of protoc "
+          "--include_imports --descriptor_set_out=FILE");
   CLI::Option* const binary = AddChoice<BodyView>(
       command, "--binary", options.body_view,
       {{"auto", BodyView::kAuto}, {"show", BodyView::kShow}, {"hex", BodyView::kHex}},
-      "Binary bodies: auto, by size and type; show, as they are; hex, as --hex");
+      "Show binary bodies by size and type (auto), as they are (show) or like --hex (hex)");
   command
       .add_flag_callback(
-          "--hex", [&options] { options.body_view = BodyView::kHex; }, "Bodies as hex dumps")
+          "--hex", [&options] { options.body_view = BodyView::kHex; }, "Show bodies as hex dumps")
       ->excludes(binary);
-  command.add_flag("--pretty", options.pretty_json, "Lay out JSON bodies over lines");
+  command.add_flag("--pretty", options.pretty_json, "Indent JSON bodies");
   AddChoice<ColorMode>(
       command, "--color", options.color,
       {{"auto", ColorMode::kAuto}, {"always", ColorMode::kAlways}, {"never", ColorMode::kNever}},
-      "Colour the text; auto: on a terminal, unless NO_COLOR is set");
+      "Color the text; auto: on a terminal, unless NO_COLOR is set");
 }
 
 void AddProgress(CLI::App& command, ProgressStyle& style) {
+  command.option_defaults()->group("Progress");
   CLI::Option* const option = AddChoice<ProgressStyle>(command, "--progress", style,
                                                        {{"compact", ProgressStyle::kCompact},
                                                         {"detailed", ProgressStyle::kDetailed},
                                                         {"bars", ProgressStyle::kBars},
                                                         {"none", ProgressStyle::kNone}},
-                                                       "How to show on a terminal how far it is");
+                                                       "Show progress on a terminal in this way");
   command
       .add_flag_callback(
-          "--no-progress", [&style] { style = ProgressStyle::kNone; }, "Do not show how far it is")
+          "--no-progress", [&style] { style = ProgressStyle::kNone; }, "Do not show progress")
       ->excludes(option);
 }
 
-void AddRotation(CLI::App& command, const std::string& prefix, const std::string& what,
-                 RotationOptions& rotation) {
-  const std::string option = prefix == "--rotate" ? prefix : prefix + "-rotate";
+void AddRotation(CLI::App& command, const RotatedFile& file, RotationOptions& rotation) {
+  const std::string option = file.option;
   command
       .add_option_function<std::vector<std::string>>(
           option,
           [option, &rotation](const std::vector<std::string>& words) {
             SetRotation(words, option, rotation);
           },
-          "Begin another file of " + what +
-              " after so many bytes, or with each hour, day or week (repeatable)")
+          "Start a new " + file.name +
+              " at SIZE (64MiB) or every hour, day or week (repeatable: one size, one period)")
+      ->type_name("SIZE|hour|day|week")
       ->delimiter(',')
       ->transform(Rotation());
   command
-      .add_option(prefix + "-keep", rotation.keep, "Ended files of " + what + " to keep; 0 for all")
-      ->check(Count(1'000'000))
+      .add_option(file.prefix + "-keep", rotation.keep,
+                  "Keep the last N finished " + file.name + "s (0: all)")
+      ->type_name("N")
+      ->check(Number(0, 1'000'000))
       ->capture_default_str();
-  command.add_flag(prefix + "-gzip", rotation.gzip, "Compress ended files of " + what);
+  command.add_flag(file.prefix + "-gzip", rotation.gzip, "Compress finished " + file.name + "s");
 }
 
 Result<std::vector<OutputSpec>> OutputsOf(const OutputOptions& options) {

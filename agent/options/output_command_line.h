@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
@@ -9,6 +8,10 @@
 #include "agent/options/output_spec.h"
 #include "agent/terminal/progress.h"
 #include "processor/base/result.h"
+
+namespace CLI {
+class App;
+}
 
 namespace tlscope {
 
@@ -27,9 +30,15 @@ void AddTextViews(CLI::App& command, OutputOptions& options);
 /// Adds how work with an end shows how far it is.
 void AddProgress(CLI::App& command, ProgressStyle& style);
 
-/// Adds `PREFIX`, `PREFIX-keep` and `PREFIX-gzip`; `what` is rotated: "the event log".
-void AddRotation(CLI::App& command, const std::string& prefix, const std::string& what,
-                 RotationOptions& rotation);
+/// What is rotated: the options' names, and its name in their help.
+struct RotatedFile {
+  std::string option;  ///< "--rotate": begins another file
+  std::string prefix;  ///< "--rotate": of `-keep` and `-gzip`
+  std::string name;    ///< "output file"
+};
+
+/// Adds `option`, `PREFIX-keep` and `PREFIX-gzip`.
+void AddRotation(CLI::App& command, const RotatedFile& file, RotationOptions& rotation);
 
 /// What the options come to: those of `-o`, and standard output where `--format` names its format
 /// or nothing else is asked for. Fails with kUsage where options do not go together.

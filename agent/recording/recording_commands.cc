@@ -39,11 +39,11 @@ CLI::Validator Duration() {
                                                                  : 0;
         if (parsed.ec != std::errc() || seconds == 0 || number < 1 ||
             number > kMostSeconds / seconds)
-          return "'" + value + "' is no duration, such as 30s, 5m or 2h";
+          return "invalid duration '" + value + "': expected 30s, 5m or 2h, for example";
         value = std::to_string(number * seconds * 1000);
         return {};
       },
-      "TIME");
+      "");
 }
 
 /// "max", or "2.5x", made a number; 0 is max.
@@ -57,60 +57,62 @@ CLI::Validator Speed() {
         const bool good = parsed.ec == std::errc() && (unit.empty() || unit == "x") &&
                           number >= 1e-3 && number <= 1e6;
         if (!good && value != "max")
-          return "'" + value + "' is no speed: max, or 1x, 2.5x (0.001x to 1000000x)";
+          return "invalid speed '" + value + "': expected max, or 0.001x to 1000000x, such as 2.5x";
         value = good ? value.substr(0, value.size() - unit.size()) : "0";
         return {};
       },
-      "max|Nx");
+      "");
 }
 
 CLI::App* AddRecord(CLI::App& app, RecordOptions& options) {
-  CLI::App* const record =
-      app.add_subcommand("record", "Record what the TLS libraries on this host do, for replay");
+  CLI::App* const record = app.add_subcommand(
+      "record", "Record what the TLS libraries on this host send and receive, for replay");
+  record->option_defaults()->group("Recording");
   CLI::Option* const file =
       record
           ->add_option("file", options.path,
-                       "The recording, compressed if it ends in .zst; - for standard output")
+                       "The recording; compressed if it ends in .zst; - is standard output")
           ->type_name("FILE")
           ->check(Nonempty("the recording's name"));
-  record->add_option("-o,--output", options.path, "The same")
+  record->add_option("-o,--output", options.path, "Same as FILE")
       ->type_name("FILE")
       ->excludes(file)
       ->check(Nonempty("the recording's name"));
-  record->add_flag("--force", options.replace, "Replace a recording that is there");
+  record->add_flag("--force", options.replace, "Replace an existing recording");
   record
       ->add_option_function<std::int64_t>(
           "--duration", [&options](std::int64_t ms) { options.duration = milliseconds(ms); },
-          "End after so long: 30s, 5m, 2h or a number of seconds")
+          "Stop after DURATION: 30s, 5m, 2h or a number of seconds")
+      ->type_name("DURATION")
       ->transform(Duration());
-  record
-      ->add_option("--count", options.calls,
-                   "End after so many calls that sent or received something")
-      ->check(Count(UINT64_MAX));
+  record->add_option("--count", options.calls, "Stop after N SSL calls that moved data")
+      ->type_name("N")
+      ->check(Number(0, UINT64_MAX));
   AddProgress(*record, options.progress);
   AddWhatIsCaptured(*record, options.capture);
-  record->add_flag("-q,--quiet", options.capture.quiet, "Print warnings and errors only");
-  record->add_flag("-v,--verbose", options.capture.verbose,
-                   "Print what the BPF library says as well");
+  AddVerbosity(*record, options.capture);
   return record;
 }
 
 CLI::App* AddReplay(CLI::App& app, ReplayOptions& options) {
   CLI::App* const replay =
       app.add_subcommand("replay", "Print the messages of a recording; needs no privileges");
-  replay->add_option("file", options.path, "The recording; - for standard input")
+  replay->option_defaults()->group("Recording");
+  replay->add_option("file", options.path, "The recording; - is standard input")
       ->type_name("FILE")
       ->required()
       ->check(Nonempty("the recording's name"));
   replay
       ->add_option("--speed", options.speed,
-                   "max: as fast as it goes; 1x: as it happened; 2.5x and so on")
+                   "Replay as fast as possible (max), as it happened (1x) or N times as fast")
+      ->type_name("max|Nx")
       ->transform(Speed())
       ->default_str("max");
   AddOutputs(*replay, options.output);
   AddMessageViews(*replay, options.output);
   AddProgress(*replay, options.progress);
-  replay->add_flag("-q,--quiet", options.quiet, "Print warnings and errors only");
+  replay->option_defaults()->group("Diagnostics");
+  replay->add_flag("-q,--quiet", options.quiet, "Print only warnings and errors");
   return replay;
 }
 

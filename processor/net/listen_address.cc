@@ -3,20 +3,14 @@
 
 #include <boost/asio/ip/address.hpp>
 #include <cerrno>
-#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
+#include "processor/base/parse_number.h"
+
 namespace tlscope {
 namespace {
-
-std::optional<std::uint16_t> ParsePort(std::string_view text) {
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return port;
-}
 
 std::optional<boost::asio::ip::address> ParseHost(std::string host) {
   if (host == "localhost") return boost::asio::ip::address_v4::loopback();
@@ -33,9 +27,10 @@ std::optional<boost::asio::ip::address> ParseHost(std::string host) {
 Result<boost::asio::ip::tcp::endpoint> ParseListenAddress(const std::string& address_and_port) {
   const std::string what = "listen on '" + address_and_port + "'";
   const std::size_t colon = address_and_port.rfind(':');
-  const auto port = colon == std::string::npos
-                        ? std::nullopt
-                        : ParsePort(std::string_view(address_and_port).substr(colon + 1));
+  const auto port =
+      colon == std::string::npos
+          ? std::nullopt
+          : ParseNumber<std::uint16_t>(std::string_view(address_and_port).substr(colon + 1));
   if (!port) {
     return Fail(Errc::kUsage, 0, what, "give an address and a port, such as 127.0.0.1:9464");
   }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/net/stream_address.h"
 
-#include <charconv>
 #include <optional>
 #include <string_view>
 #include <utility>
+
+#include "processor/base/parse_number.h"
 
 namespace tlscope {
 namespace {
@@ -21,13 +22,6 @@ constexpr Scheme kSchemes[] = {
 
 // RFC 1035 2.3.4, and room for an IPv6 address with a zone.
 constexpr std::size_t kMaxHostBytes = 255;
-
-std::optional<std::uint16_t> ParsePort(std::string_view text) {
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (error != std::errc() || end != text.data() + text.size() || port == 0) return std::nullopt;
-  return port;
-}
 
 bool IsHost(std::string_view host) {
   if (host.empty() || host.size() > kMaxHostBytes) return false;
@@ -58,9 +52,10 @@ Result<StreamAddress> ParseHostAndPort(const std::string& url, const Scheme& sch
                                        std::string_view text) {
   const std::string example = std::string(scheme.prefix) + "collector.example:4317";
   const std::size_t colon = text.rfind(':');
-  const auto port =
-      colon == std::string_view::npos ? std::nullopt : ParsePort(text.substr(colon + 1));
-  if (!port) {
+  const auto port = colon == std::string_view::npos
+                        ? std::nullopt
+                        : ParseNumber<std::uint16_t>(text.substr(colon + 1));
+  if (port.value_or(0) == 0) {
     return Fail(Errc::kUsage, 0, "send to '" + url + "'",
                 "give a host and a port, such as " + example);
   }

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+
 #include <cstdint>
 #include <optional>
 
@@ -41,7 +42,7 @@ TEST(OutputsOfTest, WriteTextToStandardOutputUnlessAskedOtherwise) {
 std::optional<RotationOptions> Rotation(std::vector<std::string> words) {
   CLI::App app;
   RotationOptions rotation;
-  AddRotation(app, "--rotate", "each output file", rotation);
+  AddRotation(app, {"--rotate", "--rotate", "output file"}, rotation);
   for (std::string& word : words) word.insert(0, "--rotate=");
   try {
     app.parse(words);
