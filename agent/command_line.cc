@@ -40,8 +40,8 @@ int ExitStatusOf(const Error& error) {
 }
 
 CLI::App* AddDoctor(CLI::App& app, DoctorOptions& options) {
-  CLI::App* doctor =
-      app.add_subcommand("doctor", "Say what this host can do, and why a capture may stay empty");
+  CLI::App* doctor = app.add_subcommand(
+      "doctor", "Report what this host can capture, and why a capture may stay empty");
   doctor->add_option("--pid", options.pids, "Report on this process only (repeatable)")
       ->check(Id("process id", 1));
   doctor->add_option("--seconds", options.seconds, "How long to capture on trial; 0: not at all")
@@ -64,7 +64,7 @@ int DoctorStatus(const DoctorOptions& options) {
 std::string WhatIsWrong(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<std::string> unknown = app.remaining();
   if (unknown.empty()) return error.what();
-  return "'" + unknown.front() + "' is no command and no option of tlscope";
+  return "unknown command or option '" + unknown.front() + "'";
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ class LibraryLog final : public BusSubscriber {
     if (topic == Topic::kLibraryAttached)
       spdlog::info("attached to {}", library.path);
     else if (topic == Topic::kLibraryDetached)
-      spdlog::info("detached from {}: nobody maps it any longer", library.path);
+      spdlog::info("detached from {}: no process maps it any more", library.path);
     else
       spdlog::warn("warning: {}", library.error);
   }
@@ -57,7 +57,7 @@ Result<void> CheckPids(const std::vector<std::uint32_t>& pids) {
   for (const std::uint32_t pid : pids) {
     if (kill(static_cast<pid_t>(pid), 0) == 0 || errno != ESRCH) continue;
     return Fail(Errc::kNotFound, ESRCH, "watch process " + std::to_string(pid),
-                "pgrep NAME tells the ids of running processes");
+                "pgrep NAME prints the ids of running processes");
   }
   return {};
 }
@@ -272,7 +272,7 @@ Result<void> Capture::WatchUntilStopped() {
     Watch();
     return {};
   } catch (const std::exception& error) {
-    return Fail(Errc::kSystem, 0, std::string("go on capturing: ") + error.what());
+    return Fail(Errc::kSystem, 0, std::string("continue capturing: ") + error.what());
   }
 }
 

@@ -17,7 +17,7 @@ namespace {
 // Whoever asked by a signal wants the answer however quiet the agent is.
 void Answer(const Result<v1::Reply>& reply) {
   if (!reply) {
-    spdlog::error("{}; everything is as it was", reply.error().Describe());
+    spdlog::error("{}; nothing changed", reply.error().Describe());
     return;
   }
   std::istringstream lines(reply->has_status() ? StatusText(reply->status()) : reply->text());

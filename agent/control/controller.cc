@@ -14,8 +14,7 @@ v1::Reply Say(std::string text) {
 
 std::string Describe(const SettingChange& change) {
   if (change.needs_restart) return change.key + " needs a restart to change";
-  if (change.old_value == change.new_value)
-    return change.key + " was " + change.new_value + " already";
+  if (change.old_value == change.new_value) return change.key + " is already " + change.new_value;
   return change.key + " is " + change.new_value + ", was " + change.old_value;
 }
 
@@ -28,7 +27,7 @@ std::string Describe(const std::vector<SettingChange>& changes) {
     if (!text.empty()) text += "; ";
     text += Describe(change);
   }
-  return text.empty() ? "nothing is different" : text;
+  return text.empty() ? "nothing changed" : text;
 }
 
 }  // namespace
@@ -56,15 +55,15 @@ Result<v1::Reply> Controller::Execute(const v1::Command& command) {
     case v1::Command::COMMAND_NOT_SET:
       break;
   }
-  return Fail(Errc::kUsage, 0, "carry out a command that this version does not know",
+  return Fail(Errc::kUsage, 0, "run a command that this version does not know",
               "use a client of the agent's version");
 }
 
 Result<v1::Reply> Controller::Pause() {
   const std::string followed = std::to_string(hooks_.status().connections());
   const std::string tail = followed + (followed == "1" ? " connection is" : " connections are") +
-                           " followed, and what they say is counted only";
-  if (paused_) return Say("was paused already; " + tail);
+                           " followed, and their data is only counted";
+  if (paused_) return Say("already paused; " + tail);
   paused_bytes_before_ = hooks_.paused_bytes();
   hooks_.pause();
   paused_ = true;
@@ -72,15 +71,15 @@ Result<v1::Reply> Controller::Pause() {
 }
 
 Result<v1::Reply> Controller::Resume() {
-  if (!paused_) return Say("was not paused");
+  if (!paused_) return Say("not paused");
   const std::uint64_t skipped = hooks_.paused_bytes() - paused_bytes_before_;
   hooks_.resume(skipped);
   paused_ = false;
-  return Say("resumed; " + std::to_string(skipped) + " bytes of plaintext went by meanwhile");
+  return Say("resumed; " + std::to_string(skipped) + " bytes of plaintext passed in the meantime");
 }
 
 Result<v1::Reply> Controller::Stop() {
-  if (std::exchange(stopping_, true)) return Say("was stopping already");
+  if (std::exchange(stopping_, true)) return Say("already stopping");
   hooks_.stop();
   return Say("stopping; what is left in the ring is still written");
 }

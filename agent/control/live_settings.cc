@@ -148,7 +148,8 @@ std::string LiveKeys() {
 Result<Options> ParseLogLevel(const std::string& value) {
   const auto* const level = std::ranges::find(kLogLevels, value);
   if (level == std::end(kLogLevels))
-    return Fail(Errc::kUsage, 0, "set log-level to '" + value + "'", "it is warn, info or debug");
+    return Fail(Errc::kUsage, 0, "set log-level to '" + value + "'",
+                "expected warn, info or debug");
   Options options;
   options.quiet = level == &kLogLevels[static_cast<std::size_t>(LogLevel::kWarn)];
   options.verbose = level == &kLogLevels[static_cast<std::size_t>(LogLevel::kDebug)];
@@ -177,6 +178,10 @@ LiveSettings::LiveSettings(CaptureOptions options, OnChange on_change)
       on_change_(std::move(on_change)),
       log_level_(LogLevelOf(options_)) {
   Store();
+}
+
+bool LiveSettings::Knows(std::string_view key) {
+  return std::ranges::find(kRows, key, &Row::key) != std::end(kRows);
 }
 
 std::optional<std::chrono::milliseconds> LiveSettings::detach_after() const {
@@ -220,12 +225,12 @@ std::vector<SettingChange> LiveSettings::Apply(const CaptureOptions& now) {
 Result<SettingChange> LiveSettings::Set(std::string_view key, const std::string& value) {
   const auto* const row = std::ranges::find(kRows, key, &Row::key);
   if (row == std::end(kRows))
-    return Fail(Errc::kUsage, 0, "set '" + std::string(key) + "': there is no such setting",
-                "those that can be set are " + LiveKeys());
+    return Fail(Errc::kUsage, 0, "set '" + std::string(key) + "': unknown setting",
+                "expected one of " + LiveKeys());
   if (row->take == nullptr)
     return Fail(
         Errc::kUsage, 0, "set " + std::string(key) + " while the agent runs",
-        "restart it with --" + std::string(key) + "; those that can be set are " + LiveKeys());
+        "restart it with --" + std::string(key) + "; without a restart you can set " + LiveKeys());
   const auto parsed = ParseValue(*row, value);
   if (!parsed) return tl::make_unexpected(parsed.error());
   const std::lock_guard lock(mutex_);

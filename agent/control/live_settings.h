@@ -43,6 +43,9 @@ class LiveSettings {
   LiveSettings(const LiveSettings&) = delete;
   LiveSettings& operator=(const LiveSettings&) = delete;
 
+  /// Whether it has a value for `key` and notices when that changes, with or without a restart.
+  static bool Knows(std::string_view key);
+
   std::uint64_t max_events_per_second() const { return max_events_per_second_; }
   std::uint64_t body_limit_bytes() const { return body_limit_bytes_; }
   LogLevel log_level() const { return log_level_; }

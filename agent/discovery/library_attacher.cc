@@ -42,7 +42,7 @@ Result<void> LibraryAttacher::Attach(const std::string& path, Time now) {
   UniqueFd file(open(path.c_str(), O_PATH | O_CLOEXEC));
   if (!file) return Fail(Errc::kSystem, errno, "find " + path);
   const auto key = FileKeyOf(file.get());
-  if (!key) return Fail(Errc::kNotFound, 0, "attach to " + path, "it is no file");
+  if (!key) return Fail(Errc::kNotFound, 0, "attach to " + path, "it is not a file");
   return Look(*key, std::move(file), path, true, now);
 }
 

@@ -22,7 +22,8 @@ void SayWhatFails(const DoctorReport& report, std::vector<std::string>& sentence
 void SayWhatIsNotAttached(const DoctorReport& report, std::vector<std::string>& sentences) {
   for (const DoctorLibrary& library : report.libraries) {
     if (!library.error.empty())
-      sentences.push_back("What uses " + library.path + " is not captured: " + library.error + '.');
+      sentences.push_back("Programs that use " + library.path +
+                          " are not captured: " + library.error + '.');
   }
 }
 
@@ -55,7 +56,7 @@ void SayWhatIsMapped(const DoctorReport& report, std::vector<std::string>& sente
         "No process maps OpenSSL or BoringSSL now: a capture stays empty until one does.");
   if (report.processes_hidden > 0)
     sentences.push_back(Count(report.processes_hidden, "process", "processes") +
-                        " could not be looked into: that takes root, or CAP_SYS_PTRACE.");
+                        " could not be inspected: run doctor as root or with CAP_SYS_PTRACE.");
 }
 
 void SayWhatTheTrialSaw(const DoctorReport& report, std::vector<std::string>& sentences) {
@@ -63,15 +64,15 @@ void SayWhatTheTrialSaw(const DoctorReport& report, std::vector<std::string>& se
   const DoctorTrial& trial = *report.trial;
   if (trial.hits == 0) {
     sentences.push_back(
-        "Nothing was said over TLS by the libraries above while tlscope listened: let the program "
-        "talk meanwhile, with --seconds N for longer.");
+        "No TLS traffic went through these libraries during the test. Generate some while doctor "
+        "runs, or test longer with --seconds N.");
     return;
   }
   sentences.push_back("The capture works: " + Count(trial.hits, "call", "calls") + " with " +
                       Count(trial.bytes, "byte", "bytes") + " seen.");
   if (trial.hits_with_peer < trial.hits)
-    sentences.push_back("Of " + Count(trial.hits - trial.hits_with_peer, "call", "calls") +
-                        " the peer's address is not known.");
+    sentences.push_back("The peer's address is unknown for " +
+                        Count(trial.hits - trial.hits_with_peer, "call", "calls") + ".");
 }
 
 }  // namespace
@@ -84,9 +85,9 @@ std::vector<std::string> Conclusions(const DoctorReport& report) {
   SayWhoUsesOtherTls(report, sentences);
   SayWhatTheTrialSaw(report, sentences);
   sentences.push_back(
-      "If a capture stays empty all the same: TLS written in Rust (rustls) and libraries without "
-      "symbols cannot be told from outside and are not captured, and --pid, --uid and --comm leave "
-      "out every other process (its summary counts those calls as filtered).");
+      "If a capture still stays empty: TLS written in Rust (rustls) and libraries without symbols "
+      "cannot be detected and are not captured, and --pid, --uid and --comm leave out every other "
+      "process (the summary counts those calls as filtered).");
   return sentences;
 }
 

@@ -102,7 +102,7 @@ bool WriteAll(const std::string& text) {
 Result<bool> RunDoctor(const DoctorOptions& options) {
   for (const std::uint32_t pid : options.pids) {
     if (kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH)
-      return Fail(Errc::kNotFound, ESRCH, "look at process " + std::to_string(pid));
+      return Fail(Errc::kNotFound, ESRCH, "inspect process " + std::to_string(pid));
   }
   RaiseDescriptorLimit();
   DoctorReport report;

@@ -35,7 +35,7 @@ void CheckLockdown(DoctorReport& report) {
   const std::size_t open = modes.find('[');
   const std::size_t close = modes.find(']');
   const bool known = open < close && close != std::string::npos;
-  const std::string mode = known ? modes.substr(open + 1, close - open - 1) : "not told";
+  const std::string mode = known ? modes.substr(open + 1, close - open - 1) : "unknown";
   // kernel_lockdown(7): confidentiality forbids BPF programs to read memory.
   DoctorCheck check{"lockdown", mode != "confidentiality", true, "kernel lockdown: " + mode};
   if (!check.passed) check.detail += " forbids BPF programs to read memory; boot without it";
@@ -50,11 +50,11 @@ void CheckMapFiles(DoctorReport& report) {
     const UniqueFd file(OpenMappedFile(deleted));
     opened = opened || static_cast<bool>(file);
   });
-  report.checks.push_back({"deleted_files", opened, false,
-                           opened
-                               ? "libraries deleted since they were mapped can be opened"
-                               : "libraries deleted since they were mapped cannot be opened: that "
-                                 "takes CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN"});
+  report.checks.push_back(
+      {"deleted_files", opened, false,
+       opened ? "libraries deleted since they were mapped can be opened"
+              : "libraries deleted since they were mapped cannot be opened without "
+                "CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN"});
 }
 
 void AddStrategies(const ProbeSession& probes, DoctorReport& report) {

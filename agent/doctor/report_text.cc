@@ -106,7 +106,7 @@ std::string LibrariesText(const DoctorReport& report) {
     text += fmt::format("    hits: {}", library.hits);
     if (library.shared_hits > 0)
       text +=
-          fmt::format(" (and {} of processes that map another library, too)", library.shared_hits);
+          fmt::format(" (plus {} in processes that also map another library)", library.shared_hits);
     text += '\n';
   }
   return text;
@@ -121,8 +121,8 @@ std::string ProcessesText(const DoctorReport& report) {
     for (const std::string& other : process.other_tls) parts.push_back(other + ", not captured");
     text += fmt::format("  {} {}: {}", process.pid, Shown(process.comm), fmt::join(parts, "; "));
     if (process.hits > 0)
-      text +=
-          fmt::format("; hits: {}, peer known of {:.0f} %", process.hits, 100 * PeerShare(process));
+      text += fmt::format("; hits: {}, peer known for {:.0f} %", process.hits,
+                          100 * PeerShare(process));
     text += '\n';
   }
   return text;
@@ -143,7 +143,7 @@ std::string DoctorText(const DoctorReport& report) {
                         Joined(strategy.tried));
   text += LibrariesText(report) + ProcessesText(report);
   if (report.trial)
-    text += fmt::format("\ntrial of {} s: {} calls, {} bytes, peer known of {:.0f} %\n",
+    text += fmt::format("\ntrial of {} s: {} calls, {} bytes, peer known for {:.0f} %\n",
                         report.trial->seconds, report.trial->hits, report.trial->bytes,
                         100 * PeerShare(*report.trial));
   text += '\n';

@@ -147,7 +147,7 @@ Result<FunctionOffsets> FindFunctions(const std::string& path,
   const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return Fail(Errc::kSystem, errno, "open " + path);
   const auto elf = ElfFile::OfDescriptor(file.get());
-  if (!elf) return Fail(Errc::kNotFound, 0, "read " + path, "it is no 64-bit ELF file");
+  if (!elf) return Fail(Errc::kNotFound, 0, "read " + path, "it is not a 64-bit ELF file");
   Search search(*elf, names, essential);
   search.Look(*elf, SHT_DYNSYM);
   if (!search.Done()) search.Look(*elf, SHT_SYMTAB);

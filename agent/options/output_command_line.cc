@@ -99,7 +99,7 @@ void AddConnections(CLI::App& command, OutputOptions& options) {
 Result<void> NeedTarget(const std::vector<OutputSpec>& specs, const char* option, const char* needs,
                         bool (*suits)(const OutputSpec&)) {
   if (std::ranges::any_of(specs, suits)) return {};
-  return Fail(Errc::kUsage, 0, std::string("use ") + option, std::string("it needs ") + needs);
+  return Fail(Errc::kUsage, 0, std::string("use ") + option, std::string("add ") + needs);
 }
 
 /// Outputs that have the plaintext as it passed have all bodies.
@@ -107,12 +107,12 @@ Result<void> CheckNoBodies(const OutputOptions& options, const std::vector<Outpu
   for (const OutputSpec& spec : specs) {
     if (spec.format == FormatKind::kPcapng)
       return Fail(Errc::kUsage, 0, "keep bodies out of " + spec.Name(),
-                  "pcapng has the plaintext as it passed: leave out --headers-only, or write "
+                  "pcapng has the plaintext with all bodies: leave out --headers-only, or write "
                   "another format");
   }
   if (!options.plaintext) return {};
   return Fail(Errc::kUsage, 0, "use --headers-only with --plaintext",
-              "the plaintext as it passed has bodies, too: leave out one of them");
+              "the plaintext has bodies, too: leave out one of the two");
 }
 
 Result<void> CheckParts(const OutputOptions& options, const std::vector<OutputSpec>& specs) {
@@ -131,7 +131,7 @@ Result<void> CheckParts(const OutputOptions& options, const std::vector<OutputSp
     checked = NeedTarget(specs, "an option that begins with --tls-",
                          "an output over TLS: -o tls://HOST:PORT", is_tls);
   if (checked && !options.tls_key.empty() && options.tls_cert.empty())
-    checked = Fail(Errc::kUsage, 0, "use --tls-key", "it needs --tls-cert FILE");
+    checked = Fail(Errc::kUsage, 0, "use --tls-key", "add --tls-cert FILE");
   if (checked && !options.kafka_options.empty())
     checked = NeedTarget(specs, "--kafka-option", "an output to Kafka: -o kafka://BROKERS/TOPIC",
                          is_kafka);

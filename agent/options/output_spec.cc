@@ -11,7 +11,7 @@ namespace tlscope {
 namespace {
 
 constexpr const char* kUrls =
-    "a URL is one of unix:///PATH, tcp://HOST:PORT, tls://HOST:PORT and kafka://BROKERS/TOPIC";
+    "expected unix:///PATH, tcp://HOST:PORT, tls://HOST:PORT or kafka://BROKERS/TOPIC";
 
 auto Refuse(std::string_view text, std::string remedy) {
   return Fail(Errc::kUsage, 0, "write to '" + std::string(text) + "'", std::move(remedy));
@@ -65,8 +65,8 @@ Result<OutputSpec> ReadKafka(const std::string& url, OutputSpec spec) {
   if (!address) return tl::make_unexpected(address.error());
   if (spec.format == FormatKind::kPcapng)
     return Refuse(spec.text,
-                  "pcapng is one stream, which Kafka would cut into messages; Kafka takes "
-                  "protobuf and json");
+                  "Kafka takes protobuf and json: it would cut pcapng, one stream, into "
+                  "messages");
   spec.target = OutputTarget::kKafka;
   spec.kafka = std::move(*address);
   return spec;
@@ -93,15 +93,12 @@ Result<OutputSpec> ReadPath(std::string_view path, std::optional<FormatKind> for
     return Refuse(spec.text, "name a file, - for standard output, or a URL");
   if (IsStdout(path)) return Refuse(spec.text, "standard output is -");
   if (path.starts_with("~/"))
-    return Refuse(spec.text,
-                  "the shell makes ~ a folder only where a word begins with it: write "
-                  "$HOME" +
-                      std::string(path.substr(1)));
+    return Refuse(spec.text, "the shell expands ~ only at the beginning of a word: write $HOME" +
+                                 std::string(path.substr(1)));
   if (!format) format = FormatOfPath(path);
   if (!format)
-    return Refuse(spec.text,
-                  "its extension names no format; put one before it (text:" + std::string(path) +
-                      "), or let it end in .txt, .hex, .jsonl, .pb or .pcapng");
+    return Refuse(spec.text, "its extension names no format: write text:" + std::string(path) +
+                                 ", or end the name in .txt, .hex, .jsonl, .pb or .pcapng");
   spec.target = OutputTarget::kFile;
   spec.format = *format;
   spec.path = path;
@@ -141,8 +138,8 @@ Result<OutputSpec> ParseOutputSpec(std::string_view text) {
     else if (IsScheme(word))
       return Refuse(text, kUrls);
     else if (IsWord(word))
-      return Refuse(text, "'" + std::string(word) + "' is no format; there are " + FormatNames() +
-                              ". A file of that name is ./" + std::string(text));
+      return Refuse(text, "unknown format '" + std::string(word) + "': expected one of " +
+                              FormatNames() + "; a file of that name is ./" + std::string(text));
   }
   if (target == "-") {
     spec.format = format.value_or(FormatKind::kText);
@@ -169,7 +166,7 @@ Result<std::vector<OutputSpec>> ParseOutputSpecs(const std::vector<std::string>&
     if (!spec) return tl::make_unexpected(spec.error());
     const auto same = [&](const OutputSpec& other) { return Place(other) == Place(*spec); };
     if (std::ranges::any_of(specs, same))
-      return Refuse(text, "another output goes there, too; give each a place of its own");
+      return Refuse(text, "another output goes there, too: give each its own target");
     specs.push_back(std::move(*spec));
   }
   return specs;

@@ -65,7 +65,7 @@ Result<void> AddKey(const bpf_map* map, const Key& key, const char* what) {
   const int result = bpf_map__update_elem(map, &key, sizeof key, &present, sizeof present, BPF_ANY);
   if (result == 0) return {};
   return Fail(Errc::kUsage, -result, std::string("store the ") + what + " filter",
-              "at most 1024 values of a kind are taken");
+              "give at most 1024 values");
 }
 
 Result<void> FillFilters(const tlscope_bpf& skeleton, const ProbeOptions& options) {
@@ -284,8 +284,9 @@ Result<std::unique_ptr<ProbeSession>> ProbeSession::Load(const ProbeOptions& opt
                                 strategy && other.strategy == strategy->strategy);
   }
   if (const int error = -tlscope_bpf__load(skeleton->get()); error != 0)
-    return Fail(CodeFor(error), error, "load the BPF programs",
-                "run it as root on a kernel of 5.8 or newer; --verbose shows what the kernel says");
+    return Fail(
+        CodeFor(error), error, "load the BPF programs",
+        "run it as root on a kernel of 5.8 or newer; --verbose shows the kernel's messages");
 
   std::unique_ptr<ProbeSession> session(new ProbeSession(std::move(*skeleton)));
   session->has_loop_ = has_loop;
@@ -350,7 +351,7 @@ Result<LibraryId> ProbeSession::AttachLibrary(const std::string& path, const std
   const HookPlan plan(*skeleton_, has_loop_, attach_mode_, path, *functions);
   if (!plan.carries_data())
     return Fail(Errc::kNotFound, 0, "find SSL_read or SSL_write in " + name,
-                "it is no OpenSSL library");
+                "it is not an OpenSSL library");
 
   auto probes = UprobeSet::Attach(path, name, plan.hooks());
   if (!probes) return tl::make_unexpected(probes.error());

@@ -49,7 +49,7 @@ tl::unexpected<Error> WhyNot(int error, const UprobeSet::Place& place, const std
   const std::string attach = "attach " + std::string(place.function) + " in " + name;
   if (error == EACCES || error == EPERM)
     return Fail(Errc::kPrivilege, error, attach,
-                "run it as root, or add CAP_SYS_ADMIN, without which this kernel takes no uprobe");
+                "run it as root or with CAP_SYS_ADMIN: this kernel takes no uprobe without it");
   return Fail(Errc::kSystem, error, attach,
               error == EINVAL ? "another tool may hold a probe there with a different reference "
                                 "counter: stop it, or use --attach=public"

@@ -75,8 +75,8 @@ Result<std::uint64_t> CgroupId(const std::string& path) {
       return *id;
   }
   return Fail(Errc::kUsage, 0, "watch control group " + path,
-              "name a directory of cgroup v2, as in /sys/fs/cgroup/system.slice/nginx.service; cat "
-              "/proc/PID/cgroup tells that of a process");
+              "name a directory of cgroup v2, as in /sys/fs/cgroup/system.slice/nginx.service; "
+              "/proc/PID/cgroup has that of a process");
 }
 
 std::uint32_t ParentIn(const std::string& stat) {

@@ -255,7 +255,7 @@ void Replay::Summarise() const {
     spdlog::info("lost when it was recorded: {} records ({} bytes) that the recorder did not write",
                  read.dropped_entries, read.dropped_bytes);
   if (read.unknown_entries != 0)
-    spdlog::warn("{} records are of kinds that this tlscope does not know", read.unknown_entries);
+    spdlog::warn("{} records are of kinds unknown to this tlscope", read.unknown_entries);
   if (processor.filtered_events != 0)
     spdlog::info("filtered: {} records of unknown or other ports ({} bytes)",
                  processor.filtered_events, processor.filtered_bytes);

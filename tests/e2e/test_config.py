@@ -53,10 +53,10 @@ def test_a_file_says_what_is_captured_and_the_command_line_goes_first(
 @pytest.mark.parametrize(
     "text, words",
     [
-        ("wait = true\nprot = 443\n", ("line 2", "'prot'", "--help")),
-        ("port = 443\nport = 8443\n", ("line 2", "line 1")),
+        ("wait = true\nprot = 443\n", (":2:1: ", "'prot'", "--help")),
+        ("port = 443\nport = 8443\n", (":2:", "'port'", "once")),
         ('port = "https"\n', ("--port", "https")),
-        ("[doctor]\n", ("line 1", "[capture]")),
+        ("[doctor]\n", (":1:2: ", "[capture]")),
         (None, ("No such file",)),
     ],
     ids=["unknown key", "key twice", "wrong value", "unknown table", "missing file"],
@@ -97,7 +97,7 @@ def test_a_reload_changes_what_is_kept_of_bodies_and_a_broken_file_nothing(
 
         config.write_text("tsize = 100\nmax-body\n", encoding="utf-8")
         agent.ask(signal.SIGHUP)
-        assert str(config) in agent.wait_for_line("everything is as it was")
+        assert str(config) in agent.wait_for_line("nothing changed")
         assert kept_of_the_next() == 5
 
         config.write_text("tsize = 100\nmax-body = 2\n", encoding="utf-8")

@@ -84,12 +84,12 @@ def test_nothing_is_captured_while_paused(site, tls_client, tls_server):
         conversation.wait_for(agent, client, 2)
         assert done(site.ctl("pause")).startswith("paused; 1 connection is followed")
         assert site.status()["stage"] == "paused"
-        assert done(site.ctl("pause")).startswith("was paused already")
+        assert done(site.ctl("pause")).startswith("already paused")
         paused = exchange(b"between")
         said = done(site.ctl("resume"))
-        assert said == f"resumed; {paused} bytes of plaintext went by meanwhile\n"
+        assert said == f"resumed; {paused} bytes of plaintext passed in the meantime\n"
         assert site.status()["stage"] == "capturing"
-        assert done(site.ctl("resume")) == "was not paused\n"
+        assert done(site.ctl("resume")) == "not paused\n"
         captured += exchange(b"after")
         conversation.wait_for(agent, client, 4)
         outcome = agent.stop()

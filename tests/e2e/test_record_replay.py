@@ -431,12 +431,12 @@ def test_progress_is_not_shown_in_the_midst_of_what_is_printed(scratch):
     [
         (("record",), "tlscope record FILE"),
         (("record", "x", "-o", "y"), "excludes"),
-        (("record", "x", "--duration", "0"), "no duration"),
-        (("record", "x", "--duration", "5y"), "no duration"),
-        (("record", "x", "--count", "some"), "no number"),
+        (("record", "x", "--duration", "0"), "invalid duration"),
+        (("record", "x", "--duration", "5y"), "invalid duration"),
+        (("record", "x", "--count", "some"), "invalid number"),
         (("replay",), "file"),
-        (("replay", "x", "--speed", "fast"), "no speed"),
-        (("replay", "x", "--progress", "loud"), "none of"),
+        (("replay", "x", "--speed", "fast"), "invalid speed"),
+        (("replay", "x", "--progress", "loud"), "expected one of"),
     ],
 )
 def test_what_makes_no_sense_is_refused(arguments, words):

@@ -286,7 +286,7 @@ TEST_F(ClientCommandsTest, SaysInItsExitStatusWhatWentWrong) {
   EXPECT_EQ(no_topic.Wait(), kExitUsage);
   EXPECT_THAT(no_kind.RestOfErrors(), HasSubstr("MessageDecoded"));
   EXPECT_EQ(no_kind.Wait(), kExitUsage);
-  EXPECT_THAT(no_time.RestOfErrors(), HasSubstr("'yesterday' is no time"));
+  EXPECT_THAT(no_time.RestOfErrors(), HasSubstr("invalid time 'yesterday'"));
   EXPECT_EQ(no_time.Wait(), kExitUsage);
   EXPECT_EQ(no_command.Wait(), kExitUsage);
 }

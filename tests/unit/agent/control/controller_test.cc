@@ -73,12 +73,12 @@ TEST_F(ControllerTest, PausesOnceAndSaysWhenItWasPausedAlready) {
   EXPECT_THAT(Text(Pause), HasSubstr("paused; 12 connections are followed"));
   EXPECT_TRUE(controller_.paused());
   connections_ = 1;
-  EXPECT_THAT(Text(Pause), HasSubstr("was paused already; 1 connection is followed"));
+  EXPECT_THAT(Text(Pause), HasSubstr("already paused; 1 connection is followed"));
   EXPECT_THAT(done_, ElementsAre("pause"));
 }
 
 TEST_F(ControllerTest, ResumesWithWhatWentByInTheMeantime) {
-  EXPECT_EQ(Text(Resume), "was not paused");
+  EXPECT_EQ(Text(Resume), "not paused");
   Text(Pause);
   paused_bytes_ += 42;
   EXPECT_THAT(Text(Resume), HasSubstr("resumed; 42 bytes"));
@@ -91,12 +91,12 @@ TEST_F(ControllerTest, ResumesWithWhatWentByInTheMeantime) {
 
 TEST_F(ControllerTest, StopsOnce) {
   EXPECT_THAT(Text(Stop), HasSubstr("stopping;"));
-  EXPECT_THAT(Text(Stop), HasSubstr("stopping already"));
+  EXPECT_THAT(Text(Stop), HasSubstr("already stopping"));
   EXPECT_THAT(done_, ElementsAre("stop"));
 }
 
 TEST_F(ControllerTest, SaysWhatAReloadChangedAndWhatNeedsARestart) {
-  EXPECT_EQ(Text(Reload), "reloaded; nothing is different");
+  EXPECT_EQ(Text(Reload), "reloaded; nothing changed");
   reloaded_ = std::vector<SettingChange>{{"tsize", "10", "20", false},
                                          {"event-log-rotate", "1", "2", true},
                                          {"event-log-rotate", "0", "1", true},
@@ -116,7 +116,7 @@ TEST_F(ControllerTest, SetsAKeyAndSaysWhatItWas) {
     };
   };
   EXPECT_EQ(Text(set("heartbeat", "5")), "heartbeat is 5, was 1");
-  EXPECT_EQ(Text(set("heartbeat", "1")), "heartbeat was 1 already");
+  EXPECT_EQ(Text(set("heartbeat", "1")), "heartbeat is already 1");
   EXPECT_THAT(Text(set("wrong", "1")), AllOf(HasSubstr("error"), HasSubstr("those that can be")));
   EXPECT_THAT(done_, ElementsAre("set heartbeat 5", "set heartbeat 1", "set wrong 1"));
 }

@@ -72,17 +72,18 @@ TEST(DoctorConclusionsTest, NamesThoseWhoUseOtherTls) {
 TEST(DoctorConclusionsTest, SaysWhyALibraryIsNotAttachedTo) {
   DoctorReport report = WorkingHost();
   report.libraries[0].error = "cannot attach SSL_read: Invalid argument";
-  EXPECT_THAT(Conclusions(report),
-              Contains("What uses /usr/lib/libssl.so.3 is not captured: cannot attach SSL_read: "
-                       "Invalid argument."));
+  EXPECT_THAT(
+      Conclusions(report),
+      Contains("Programs that use /usr/lib/libssl.so.3 are not captured: cannot attach SSL_read: "
+               "Invalid argument."));
 }
 
 TEST(DoctorConclusionsTest, TellsSilenceFromUnknownPeers) {
   DoctorReport report = WorkingHost();
   report.trial = DoctorTrial{2, 0, 0, 0};
-  EXPECT_THAT(Conclusions(report), Contains(HasSubstr("Nothing was said over TLS")));
+  EXPECT_THAT(Conclusions(report), Contains(HasSubstr("No TLS traffic went through")));
   report.trial = DoctorTrial{2, 4, 100, 3};
-  EXPECT_THAT(Conclusions(report), Contains("Of 1 call the peer's address is not known."));
+  EXPECT_THAT(Conclusions(report), Contains("The peer's address is unknown for 1 call."));
 }
 
 TEST(DoctorTextTest, ShowsEachPart) {
@@ -90,9 +91,10 @@ TEST(DoctorTextTest, ShowsEachPart) {
   for (const char* part :
        {"tlscope 1.2.3 on Linux 6.1.0 x86_64", "ok      privileges: all there",
         "payload: unrolled loop (tried: bpf_loop, unrolled loop)", "version: OpenSSL 3.0.17",
-        "reads at the inner function, writes at the public function", "hits: 7 (and 2 of processes",
-        "12 curl: /usr/lib/libssl.so.3; hits: 7, peer known of 100 %",
-        "trial of 2 s: 7 calls, 1000 bytes, peer known of 100 %"}) {
+        "reads at the inner function, writes at the public function",
+        "hits: 7 (plus 2 in processes",
+        "12 curl: /usr/lib/libssl.so.3; hits: 7, peer known for 100 %",
+        "trial of 2 s: 7 calls, 1000 bytes, peer known for 100 %"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
 }

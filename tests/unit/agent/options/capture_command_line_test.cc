@@ -100,7 +100,7 @@ TEST_F(CaptureCommandLineTest, RefusesAFileWithTheKeyTheLineAndWhatToDo) {
   EXPECT_THAT(Refusal(ParseWithFile("port = 0\n")),
               AllOf(HasSubstr("--port"), HasSubstr(path_ + ":1:1")));
   EXPECT_THAT(Refusal(ParseWithFile("binary = \"show\"\nhex = true\n")), HasSubstr("--binary"));
-  EXPECT_THAT(Refusal(ParseWithFile("tsize = 99999999999999999999\n")), HasSubstr("no size"));
+  EXPECT_THAT(Refusal(ParseWithFile("tsize = 99999999999999999999\n")), HasSubstr("invalid size"));
   // An agent that reads its file again is to live on.
   EXPECT_THAT(Refusal(ParseWithFile("output = \"x.txt\"\nrotate = 99999999999999999999\n")),
               HasSubstr("--rotate"));

@@ -75,7 +75,7 @@ TEST(OutputSpecTest, TakesPathsThatLookLikeFormatsWhenTheyAreWrittenAsPaths) {
 
 TEST(OutputSpecTest, RefusesWhatMakesNoSenseAndSaysWhatWould) {
   const std::vector<std::pair<std::string, std::string>> refused{
-      {"jsn:out", "there are text, line, hex, json, protobuf, pcapng"},
+      {"jsn:out", "expected one of text, line, hex, json, protobuf, pcapng"},
       {"out.log", "text:out.log"},
       {"out", "text:out"},
       {"", "name a file"},
@@ -105,7 +105,7 @@ TEST(OutputSpecTest, GivesEachOutputAPlaceOfItsOwn) {
            {"-", "json:-"}, {"x.txt", "line:x.txt"}, {"tcp://c:1", "json:tcp://c:1"}}) {
     const auto specs = ParseOutputSpecs(texts);
     ASSERT_FALSE(specs.has_value());
-    EXPECT_THAT(specs.error().Describe(), HasSubstr("place of its own"));
+    EXPECT_THAT(specs.error().Describe(), HasSubstr("its own target"));
   }
 }
 
