@@ -5,17 +5,19 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/capture/capture.h"
 #include "agent/client/client_commands.h"
 #include "agent/collect/collect_command_line.h"
 #include "agent/control/live_settings.h"
-#include "agent/doctor/doctor.h"
+#include "agent/doctor/doctor_command_line.h"
 #include "agent/options/capture_command_line.h"
-#include "agent/options/option_checks.h"
+#include "agent/options/help_format.h"
 #include "agent/recording/recording_commands.h"
 #include "agent/terminal/log.h"
 
@@ -39,20 +41,6 @@ int ExitStatusOf(const Error& error) {
   return kExitFailure;
 }
 
-CLI::App* AddDoctor(CLI::App& app, DoctorOptions& options) {
-  CLI::App* doctor = app.add_subcommand(
-      "doctor", "Report what this host can capture, and why a capture may stay empty");
-  doctor->add_option("--pid", options.pids, "Report on this process only (repeatable)")
-      ->check(Id("process id", 1));
-  doctor->add_option("--seconds", options.seconds, "How long to capture on trial; 0: not at all")
-      ->check(CLI::Range(0, 3600))
-      ->capture_default_str();
-  doctor->add_flag("--json", options.json, "Print JSON, for programs");
-  doctor->add_option("--btf", options.btf_path, "Read the kernel's types from this file")
-      ->check(CLI::ExistingFile);
-  return doctor;
-}
-
 int DoctorStatus(const DoctorOptions& options) {
   const Result<bool> works = RunDoctor(options);
   if (works) return *works ? kExitOk : kExitMissing;
@@ -69,19 +57,57 @@ std::string WhatIsWrong(const CLI::App& app, const CLI::ParseError& error) {
 
 }  // namespace
 
-int RunCommandLine(int argc, char** argv) {
-  CLI::App app("tlscope shows what the programs on this host say over TLS.", "tlscope");
-  app.set_version_flag("--version", kVersion);
-  app.require_subcommand(1);
-  CaptureOptions options;
-  options.arguments.assign(argv, argv + argc);
-  CLI::App* const capture = AddCapture(app, options);
-  DoctorOptions doctor_options;
-  const CLI::App* const doctor = AddDoctor(app, doctor_options);
+struct Commands::State {
+  CaptureOptions capture_options;
   CollectOptions collect_options;
-  const CLI::App* const collect = AddCollect(app, collect_options);
-  const ClientCommands clients(app);
-  const RecordingCommands recordings(app);
+  DoctorOptions doctor_options;
+  CLI::App* capture = nullptr;
+  const CLI::App* collect = nullptr;
+  const CLI::App* doctor = nullptr;
+  std::optional<RecordingCommands> recordings;
+  std::optional<ClientCommands> clients;
+};
+
+Commands::Commands(CLI::App& app) : state_(std::make_unique<State>()) {
+  UseHelpFormat(app);
+  app.set_version_flag("--version", kVersion, "Print the version and exit");
+  app.require_subcommand(1);
+  // In the order of --help.
+  state_->capture = AddCapture(app, state_->capture_options);
+  state_->recordings.emplace(app);
+  state_->clients.emplace(app);
+  state_->collect = AddCollect(app, state_->collect_options);
+  state_->doctor = AddDoctor(app, state_->doctor_options);
+}
+
+Commands::~Commands() = default;
+
+int Commands::Run(std::vector<std::string> arguments) {
+  CaptureOptions& options = state_->capture_options;
+  options.arguments = std::move(arguments);
+  if (state_->capture->parsed()) {
+    if (const auto complete = CompleteCapture(*state_->capture, options); !complete) {
+      std::cerr << "tlscope: " << complete.error().Describe() << "\n";
+      return ExitStatusOf(complete.error());
+    }
+  }
+  const bool collects = state_->collect->parsed();
+  OpenLog(collects && state_->collect_options.quiet ? LogLevel::kWarn : LogLevelOf(options));
+  if (state_->doctor->parsed()) return DoctorStatus(state_->doctor_options);
+  std::optional<Result<void>> done = state_->clients->Run();
+  if (!done) done = state_->recordings->Run();
+  if (!done && collects) done = RunCollect(state_->collect_options);
+  if (const Result<void> result = done ? *done : RunCapture(options); !result) {
+    spdlog::error("{}", result.error().Describe());
+    return ExitStatusOf(result.error());
+  }
+  return kExitOk;
+}
+
+int RunCommandLine(int argc, char** argv) {
+  CLI::App app("tlscope shows in plain text what the programs on this host send over TLS.",
+               "tlscope");
+  Commands commands(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
@@ -90,24 +116,7 @@ int RunCommandLine(int argc, char** argv) {
     std::cerr << "tlscope: " << WhatIsWrong(app, error) << "; see tlscope --help\n";
     return kExitUsage;
   }
-
-  if (capture->parsed()) {
-    if (const Result<void> result = CompleteCapture(*capture, options); !result) {
-      std::cerr << "tlscope: " << result.error().Describe() << "\n";
-      return ExitStatusOf(result.error());
-    }
-  }
-
-  OpenLog(collect->parsed() && collect_options.quiet ? LogLevel::kWarn : LogLevelOf(options));
-  if (doctor->parsed()) return DoctorStatus(doctor_options);
-  std::optional<Result<void>> done = clients.Run();
-  if (!done) done = recordings.Run();
-  if (!done && collect->parsed()) done = RunCollect(collect_options);
-  if (const Result<void> result = done ? *done : RunCapture(options); !result) {
-    spdlog::error("{}", result.error().Describe());
-    return ExitStatusOf(result.error());
-  }
-  return kExitOk;
+  return commands.Run({argv, argv + argc});
 }
 
 }  // namespace tlscope
