@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <string>
 
+#include "tests/unit/processor/events/event_builders.h"
+
 namespace tlscope {
 namespace {
 
@@ -13,15 +15,7 @@ namespace {
 constexpr std::int64_t kOffset = 1'795'251'252'123'456'789 - 100'000'000'000;
 constexpr std::uint64_t kNow = 100'000'000'000;
 
-ConnectionInfo Connection() {
-  ConnectionInfo info;
-  info.pid = 1234;
-  info.comm = "curl";
-  info.tuple.family = AddressFamily::kIpv4;
-  info.tuple.local = {{127, 0, 0, 1}, 54321};
-  info.tuple.remote = {{10, 0, 0, 7}, 443};
-  return info;
-}
+ConnectionInfo Connection() { return testing::CurlTo({{10, 0, 0, 7}, 443}); }
 
 ExchangeEvent Exchange(const ConnectionInfo& connection) {
   return {.connection = connection,

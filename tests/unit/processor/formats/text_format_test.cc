@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "tests/unit/processor/events/event_builders.h"
+
 namespace tlscope {
 namespace {
 
@@ -17,15 +19,7 @@ constexpr std::string_view kUuid = "sock:1234_1235_curl_5_1_x_0123456789abcdef";
 const std::string kTail = ", Time:2026-11-21T08:54:12.123456Z, UUID:" + std::string(kUuid);
 const std::string kOrigin = "PID:1234, Comm:curl, Src:127.0.0.1:54321, Dest:127.0.0.1:443" + kTail;
 
-ConnectionInfo Connection() {
-  ConnectionInfo info;
-  info.pid = 1234;
-  info.comm = "curl";
-  info.tuple.family = AddressFamily::kIpv4;
-  info.tuple.local = {{127, 0, 0, 1}, 54321};
-  info.tuple.remote = {{127, 0, 0, 1}, 443};
-  return info;
-}
+ConnectionInfo Connection() { return testing::CurlTo({{127, 0, 0, 1}, 443}); }
 
 Message Request() {
   Message message;

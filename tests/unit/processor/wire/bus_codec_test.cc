@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "processor/wire/connection_codec.h"
+#include "tests/unit/processor/events/event_builders.h"
 #include "tests/unit/processor/formats/protobuf_maps.h"
 #include "tlscope/v1/events.pb.h"
 
@@ -41,62 +42,25 @@ void ExpectEvent(Topic topic, const BusPayload& payload, const std::string& expe
   EXPECT_TRUE(differencer.Compare(event, encoded)) << difference;
 }
 
-ConnectionInfo Connection() {
-  ConnectionInfo connection;
-  connection.pid = 42;
-  connection.tid = 43;
-  connection.comm = "curl";
-  connection.fd = 0;
-  connection.tuple.family = AddressFamily::kIpv4;
-  connection.tuple.local = {{10, 0, 0, 1}, 40000};
-  connection.tuple.remote = {{10, 0, 0, 2}, 443};
-  connection.handshake = {0x0304, "a.example", "h2"};
-  return connection;
-}
-
 const std::string kConnection = R"(connection {
   pid: 42 tid: 43 comm: "curl" fd: 0 uuid: "u"
-  local { address: "\n\000\000\001" port: 40000 } remote { address: "\n\000\000\002" port: 443 }
-  tls_version: 0x0304 server_name: "a.example" protocol: "h2" })";
+  local { address: "\n\000\000\007" port: 54321 }
+  remote { address: "\135\270\330\042" port: 443 }
+  tls_version: 0x0304 server_name: "example.org" protocol: "h2" })";
 
 TEST(BusCodecTest, WritesEveryFieldOfAMessage) {
-  const ConnectionInfo connection = Connection();
-  Message message;
-  message.parser = ParserType::kHttp2Response;
-  message.packet = PacketType::kGzip;
-  message.complete = false;
-  message.resynchronised = true;
-  message.head = "head";
-  message.body = std::string("bo\0dy", 5);
-  message.trailers = "trailers";
-  message.gaps = {{2, 7}, {5, 0}};
-  message.content_bytes = 12;
-  message.cut_bytes = 3;
-  message.decoded_from = "gzip";
-  message.decode_error = "error";
-  message.part = 2;
-  message.last_part = true;
-  message.frame = FrameKind::kClose;
-  message.close_code = 1000;
-  message.stream_id = 5;
-  message.never_indexed = "cookie";
-  message.grpc = true;
-  message.rpc = "/a.B/C";
-  message.method = "GET";
-  message.target = "/t";
-  message.status = 200;
-  message.exchange = 9;
-  message.first_ktime_ns = 1;
-  message.last_ktime_ns = 2;
+  const ConnectionInfo connection = testing::FullConnection();
+  const Message message = testing::FullMessage();
   ExpectEvent(Topic::kHttpResponse, MessageEvent{connection, DataType::kWrite, "u", message},
               "kind: MESSAGE_DECODED " + kConnection + R"( message_decoded {
                 direction: WRITE parser: 4 packet: 1 incomplete: true resynchronised: true
-                head: "head" body: "bo\000dy" trailers: "trailers"
-                gaps { position: 2 bytes: 7 } gaps { position: 5 } content_bytes: 12 cut_bytes: 3
-                decoded_from: "gzip" decode_error: "error" part: 2 last_part: true frame: 3
-                close_code: 1000 stream_id: 5 never_indexed: "cookie" grpc: true rpc: "/a.B/C"
-                method: "GET" target: "/t" status: 200 exchange: 9
-                first_unix_ns: 1001 last_unix_ns: 1002 })");
+                head: ":status: 200\r\n\r\n" body: "bo\000dy\377"
+                trailers: "grpc-status: 0\r\n"
+                gaps { position: 2 bytes: 10 } gaps { position: 3 } content_bytes: 100 cut_bytes: 5
+                decoded_from: "gzip, br" decode_error: "broken" part: 3 last_part: true frame: 3
+                close_code: 1001 stream_id: 7 never_indexed: "authorization, cookie" grpc: true
+                rpc: "/p.S/M" method: "GET" target: "/" status: 200 exchange: 9
+                first_unix_ns: 1000001001 last_unix_ns: 2000001002 })");
 }
 
 TEST(BusCodecTest, TellsWhatItLeavesOutOfABodyAsCut) {
@@ -142,7 +106,7 @@ TEST(BusCodecTest, WritesNestedMessagesOfAnySize) {
 }
 
 TEST(BusCodecTest, WritesWhatHappensToConnections) {
-  const ConnectionInfo connection = Connection();
+  const ConnectionInfo connection = testing::FullConnection();
   ConnDataEvent socket;
   ExpectEvent(Topic::kConnOpened, ConnectionEvent{connection, "u", socket},
               "kind: CONNECTION_OPENED " + kConnection + " connection_opened {}");
@@ -168,7 +132,7 @@ TEST(BusCodecTest, WritesWhatHappensToConnections) {
 
 TEST(BusCodecTest, WritesWhatHandshakesTell) {
   using Kind = SSLHandshakeEvent::Kind;
-  const ConnectionInfo connection = Connection();
+  const ConnectionInfo connection = testing::FullConnection();
   const HandshakeFacts told{0x0303, "b.example", "http/1.1"};
   const std::vector<std::string_view> offers{"h2", "http/1.1"};
   const auto event = [&](Kind kind) {

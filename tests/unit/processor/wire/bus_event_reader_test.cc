@@ -11,6 +11,7 @@
 #include "processor/formats/json_format.h"
 #include "processor/formats/line_format.h"
 #include "processor/formats/text_format.h"
+#include "tests/unit/processor/events/event_builders.h"
 #include "tests/unit/processor/formats/protobuf_maps.h"
 #include "tlscope/v1/events.pb.h"
 
@@ -27,15 +28,6 @@ class BusEventReaderTest : public ::testing::Test {
   BusEventReaderTest() {
     bus_.StartRecording();
     subscription_ = bus_.Subscribe(SubscribeOptions{.topics = TopicsOf("#")});
-    connection_.pid = 42;
-    connection_.tid = 43;
-    connection_.comm = "curl";
-    connection_.fd = 0;
-    connection_.tuple.family = AddressFamily::kIpv4;
-    connection_.tuple.local = {{10, 0, 0, 7}, 54321};
-    connection_.tuple.remote = {{93, 184, 216, 34}, 443};
-    connection_.handshake = {0x0304, "example.org", "h2"};
-    connection_.correlation = Correlation::Root(0xabc, Stage::kCapturing);
   }
 
   v1::BusEvent Published(Topic topic, const BusPayload& payload) {
@@ -78,41 +70,12 @@ class BusEventReaderTest : public ::testing::Test {
   EventBus bus_{EventBusOptions{.realtime_offset_ns = kOffsetNs}};
   BusPublisher& publisher_ = bus_.MakePublisher();
   std::unique_ptr<Subscription> subscription_;
-  ConnectionInfo connection_;
+  ConnectionInfo connection_ = testing::FullConnection();
   BusEventReader reader_;
 };
 
-Message FullMessage() {
-  Message message;
-  message.parser = ParserType::kHttp2Response;
-  message.packet = PacketType::kGzip;
-  message.complete = false;
-  message.resynchronised = true;
-  message.head = ":status: 200\r\n\r\n";
-  message.body = "body";
-  message.trailers = "grpc-status: 0\r\n";
-  message.gaps = {{2, 10}, {3, 0}};
-  message.content_bytes = 100;
-  message.cut_bytes = 5;
-  message.decoded_from = "gzip, br";
-  message.decode_error = "broken";
-  message.part = 3;
-  message.last_part = true;
-  message.stream_id = 7;
-  message.never_indexed = "authorization, cookie";
-  message.grpc = true;
-  message.rpc = "/p.S/M";
-  message.method = "GET";
-  message.target = "/";
-  message.status = 200;
-  message.exchange = 9;
-  message.first_ktime_ns = 1'000'000'001;
-  message.last_ktime_ns = 2'000'000'002;
-  return message;
-}
-
 TEST_F(BusEventReaderTest, GivesAMessageBackWhole) {
-  Message message = FullMessage();
+  Message message = testing::FullMessage();
   ExpectSameText(Topic::kHttpResponse,
                  MessageEvent{connection_, DataType::kRead, "42_43_curl_0_0", message});
   const v1::BusEvent event =
@@ -130,8 +93,9 @@ TEST_F(BusEventReaderTest, GivesAMessageBackWhole) {
 }
 
 TEST_F(BusEventReaderTest, ForgetsTheEventBefore) {
-  const v1::BusEvent full = Published(
-      Topic::kHttpResponse, MessageEvent{connection_, DataType::kRead, "u", FullMessage()});
+  const v1::BusEvent full =
+      Published(Topic::kHttpResponse,
+                MessageEvent{connection_, DataType::kRead, "u", testing::FullMessage()});
   const v1::BusEvent bare =
       Published(Topic::kTlsData, MessageEvent{ConnectionInfo(), DataType::kRead, "", Message()});
   ASSERT_NE(reader_.Read(full), nullptr);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "processor/events/bus_events.h"
+#include "tests/unit/processor/events/event_builders.h"
 
 namespace tlscope::testing {
 
@@ -13,42 +14,11 @@ namespace tlscope::testing {
 class StreamPayloads {
  public:
   StreamPayloads() {
-    connection_.pid = 42;
-    connection_.tid = 43;
-    connection_.comm = "curl";
-    connection_.fd = 0;
     connection_.tuple.family = AddressFamily::kIpv6;
-    connection_.tuple.local.port = 54321;
+    connection_.tuple.local = {{}, 54321};
     connection_.tuple.local.address[15] = 1;
     connection_.tuple.remote = {{0x20, 0x01, 0x0d, 0xb8}, 443};
-    connection_.handshake = {0x0304, "example.org", std::string("h\xff", 2)};
-    connection_.correlation = Correlation::Root(0x1234'5678'9abc'def0, Stage::kCapturing);
-    message_.parser = ParserType::kHttp2Response;
-    message_.packet = PacketType::kGzip;
-    message_.complete = false;
-    message_.resynchronised = true;
-    message_.head = ":status: 200\r\n\r\n";
-    message_.body = std::string("bo\0dy\xff", 6);
-    message_.trailers = "grpc-status: 0\r\n";
-    message_.gaps = {{2, 10}, {3, 0}};
-    message_.content_bytes = 100;
-    message_.cut_bytes = 5;
-    message_.decoded_from = "gzip, br";
-    message_.decode_error = "broken";
-    message_.part = 3;
-    message_.last_part = true;
-    message_.frame = FrameKind::kClose;
-    message_.close_code = 1001;
-    message_.stream_id = 7;
-    message_.never_indexed = "authorization, cookie";
-    message_.grpc = true;
-    message_.rpc = "/p.S/M";
-    message_.method = "GET";
-    message_.target = "/";
-    message_.status = 200;
-    message_.exchange = 9;
-    message_.first_ktime_ns = 1'000'000'001;
-    message_.last_ktime_ns = 2'000'000'002;
+    connection_.handshake.protocol = std::string("h\xff", 2);
     frame_ = {"HEADERS", "END_STREAM", 3, 20, "detail", 1'234'567'891};
     opened_.origin.ktime_ns = closed_.origin.ktime_ns = 5;
     closed_.state = ConnDataEvent::State::kClosed;
@@ -79,8 +49,8 @@ class StreamPayloads {
             RateLimitEvent{10, 20, 11}};
   }
 
-  ConnectionInfo connection_;
-  Message message_;
+  ConnectionInfo connection_ = FullConnection();
+  Message message_ = FullMessage();
 
  private:
   FrameRecord frame_{};
