@@ -71,7 +71,14 @@ void RecordingSink::Shut(std::optional<RecordingTotals> totals) {
 
 RecordingStats RecordingSink::stats() const {
   const std::lock_guard lock(mutex_);
-  return stats_;
+  const SinkStats& account = account_.stats();
+  return {.pushed = {account.pushed_blocks, account.pushed_bytes},
+          .recorded = {account.written_blocks, account.written_bytes},
+          .dropped_full = {account.dropped_full_blocks, account.dropped_full_bytes},
+          .dropped_failed = {account.dropped_failed_blocks, account.dropped_failed_bytes},
+          .dropped_closed = {account.dropped_closed_blocks, account.dropped_closed_bytes},
+          .queued = {account.queued_blocks, account.queued_bytes},
+          .written_bytes = written_bytes_};
 }
 
 bool RecordingSink::Push(const Record& event) {
@@ -80,23 +87,21 @@ bool RecordingSink::Push(const Record& event) {
   bool wake = false;
   {
     const std::lock_guard lock(mutex_);
-    stats_.pushed.Add(count);
     if (closing_ || broken_) {
-      stats_.dropped_closed.Add(count);
+      account_.RefusedClosed(count.bytes);
       return false;
     }
     const std::size_t before = queue_.bytes.size();
     if (before != 0 && before + entry.size() > options_.queue_bytes) {
-      stats_.dropped_full.Add(count);
-      refused_.Add(count);
+      account_.RefusedFull(count.bytes);
       return false;
     }
-    if (refused_.entries != 0) {
-      const RecordedCount told = std::exchange(refused_, {});
-      Append(EncodeRecordingLoss(told.entries, told.bytes), {}, told);
+    if (const SinkAccount::Count refused = account_.TakeRefused(); refused.blocks != 0) {
+      Append(EncodeRecordingLoss(refused.blocks, refused.bytes), {},
+             {refused.blocks, refused.bytes});
     }
     Append(entry, count, {});
-    stats_.queued.Add(count);
+    account_.Taken(count.bytes);
     const bool enough = queue_.bytes.size() >= options_.slice_bytes;
     wake = before == 0 || (enough && before < options_.slice_bytes);
   }
@@ -146,10 +151,9 @@ void RecordingSink::WriteSlice(std::string_view entries, const Slice& slice) {
   const int error = Write(entries);
   {
     const std::lock_guard lock(mutex_);
-    stats_.queued.entries -= slice.held.entries;
-    stats_.queued.bytes -= slice.held.bytes;
-    (error == 0 ? stats_.recorded : stats_.dropped_failed).Add(slice.held);
-    stats_.written_bytes = file_bytes_;
+    account_.Settle(error == 0 ? SinkAccount::Fate::kWritten : SinkAccount::Fate::kDroppedFailed,
+                    SinkAccount::Count{slice.held.entries, slice.held.bytes});
+    written_bytes_ = file_bytes_;
   }
   if (error == 0) return;
   untold_.Add(slice.held);
@@ -163,13 +167,15 @@ void RecordingSink::WriteEnd() {
   std::optional<RecordingTotals> totals;
   {
     const std::lock_guard lock(mutex_);
-    if (refused_.entries != 0) entries = EncodeRecordingLoss(refused_.entries, refused_.bytes);
+    const SinkAccount::Count refused = account_.TakeRefused();
+    if (refused.blocks != 0) entries = EncodeRecordingLoss(refused.blocks, refused.bytes);
     totals = totals_;
     if (totals) {
-      totals->recorded_entries = stats_.recorded.entries;
-      totals->recorded_bytes = stats_.recorded.bytes;
-      totals->dropped_entries = stats_.dropped().entries;
-      totals->dropped_bytes = stats_.dropped().bytes;
+      const SinkStats& account = account_.stats();
+      totals->recorded_entries = account.written_blocks;
+      totals->recorded_bytes = account.written_bytes;
+      totals->dropped_entries = account.dropped_blocks();
+      totals->dropped_bytes = account.dropped_bytes();
     }
   }
   if (totals) entries += EncodeRecordingEnd(*totals);
@@ -177,7 +183,7 @@ void RecordingSink::WriteEnd() {
   const int error = Write(entries);
   {
     const std::lock_guard lock(mutex_);
-    stats_.written_bytes = file_bytes_;
+    written_bytes_ = file_bytes_;
   }
   if (error != 0) OnError(error);
 }

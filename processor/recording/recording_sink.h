@@ -20,6 +20,7 @@
 #include "processor/recording/recording_writer.h"
 #include "processor/recording/zstd_frames.h"
 #include "processor/sinks/fd_writer.h"
+#include "processor/sinks/sink_account.h"
 
 namespace tlscope {
 
@@ -142,8 +143,8 @@ class RecordingSink {
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
   Queue queue_;
-  RecordedCount refused_;  // since the last mark
-  RecordingStats stats_;
+  SinkAccount account_;              // a block is an event, its bytes are those of its plaintext
+  std::uint64_t written_bytes_ = 0;  // of the recording
   std::optional<RecordingTotals> totals_;
   bool closing_ = false;
   bool broken_ = false;

@@ -31,25 +31,19 @@ bool BlockQueue::Push(std::string block) {
   {
     std::unique_lock lock(mutex_);
     if (options_.when_full == WhenFull::kWait)
-      room_.wait(lock, [&] { return closing_ || broken_ || HasRoomFor(bytes) || WriterIsIdle(); });
-    ++stats_.pushed_blocks;
-    stats_.pushed_bytes += bytes;
+      account_.Await(room_, lock,
+                     [&] { return closing_ || broken_ || HasRoomFor(bytes) || WriterIsIdle(); });
     if (closing_ || broken_) {
-      ++stats_.dropped_closed_blocks;
-      stats_.dropped_closed_bytes += bytes;
+      account_.RefusedClosed(bytes);
       return false;
     }
     if (!HasRoomFor(bytes)) {
-      ++stats_.dropped_full_blocks;
-      stats_.dropped_full_bytes += bytes;
-      ++refused_blocks_;
-      refused_bytes_ += bytes;
+      account_.RefusedFull(bytes);
       return false;
     }
     EnqueueMarker();
     Enqueue(std::move(block));
-    held_bytes_ += bytes;
-    ++held_blocks_;
+    account_.Taken(bytes);
     wake = WriterShouldWake();
     if (wake) writer_state_ = WriterState::kBusy;  // told once
   }
@@ -74,16 +68,14 @@ void BlockQueue::Flush() {
 
 SinkStats BlockQueue::stats() const {
   const std::lock_guard lock(mutex_);
-  SinkStats stats = stats_;
-  stats.queued_blocks = held_blocks_;
-  stats.queued_bytes = held_bytes_;
-  return stats;
+  return account_.stats();
 }
 
 bool BlockQueue::HasRoomFor(std::size_t bytes) const {
-  if (held_blocks_ == 0) return true;
-  return held_blocks_ < options_.queue_blocks && held_bytes_ < options_.queue_bytes &&
-         bytes <= options_.queue_bytes - held_bytes_;
+  const std::uint64_t held_bytes = account_.queued_bytes();
+  if (account_.queued_blocks() == 0) return true;
+  return account_.queued_blocks() < options_.queue_blocks && held_bytes < options_.queue_bytes &&
+         bytes <= options_.queue_bytes - held_bytes;
 }
 
 /// Small blocks are copied together: that costs less than to have another thread free each one.
@@ -104,17 +96,13 @@ void BlockQueue::Enqueue(std::string&& block) {
 
 /// Says what was refused since the last time.
 void BlockQueue::EnqueueMarker() {
-  if (refused_blocks_ == 0) return;
-  const std::uint64_t blocks = std::exchange(refused_blocks_, 0);
-  const std::uint64_t bytes = std::exchange(refused_bytes_, 0);
-  if (!options_.marker) return;
-  std::string marker = options_.marker(blocks, bytes);
+  std::string marker = account_.TakeMarker(options_.marker);
   if (!marker.empty()) queue_.emplace_back().bytes = std::move(marker);
 }
 
 bool BlockQueue::WriterShouldWake() const {
   return writer_state_ == WriterState::kWaiting ||
-         (writer_state_ == WriterState::kLingering && held_bytes_ >= kBatchBytes);
+         (writer_state_ == WriterState::kLingering && account_.queued_bytes() >= kBatchBytes);
 }
 
 /// True when it has done what it could with all it was given: it may still hold a block whose rest
@@ -128,10 +116,10 @@ bool BlockQueue::Take(BlockBatch& batch) {
   writer_state_ = WriterState::kWaiting;
   if (queue_.empty()) room_.notify_all();
   wake_.wait(lock, [this] { return closing_ || !queue_.empty(); });
-  if (!closing_ && held_bytes_ < kBatchBytes) {
+  if (!closing_ && account_.queued_bytes() < kBatchBytes) {
     writer_state_ = WriterState::kLingering;
     wake_.wait_for(lock, options_.linger,
-                   [this] { return closing_ || held_bytes_ >= kBatchBytes; });
+                   [this] { return closing_ || account_.queued_bytes() >= kBatchBytes; });
   }
   writer_state_ = WriterState::kBusy;
   const bool last = closing_ && queue_.empty();
@@ -164,11 +152,9 @@ void BlockQueue::Advance(BlockBatch& batch, std::size_t bytes) {
   const std::lock_guard lock(mutex_);
   while (!batch.Done()) {
     Entry& entry = batch.entries[batch.next];
-    for (; entry.settled < entry.ends.size(); ++entry.settled) {
+    while (entry.settled < entry.ends.size()) {
       if (entry.ends[entry.settled] > batch.written) return;
-      ++stats_.written_blocks;
-      stats_.written_bytes += entry.BytesOf(entry.settled);
-      Release(entry.BytesOf(entry.settled));
+      Settle(SinkAccount::Fate::kWritten, entry);
     }
     if (batch.written < entry.bytes.size()) return;  // a marker
     batch.written -= entry.bytes.size();
@@ -181,11 +167,7 @@ void BlockQueue::Drop(std::vector<Entry>& entries, std::size_t from) {
   const std::lock_guard lock(mutex_);
   for (std::size_t i = from; i < entries.size(); ++i) {
     Entry& entry = entries[i];
-    for (; entry.settled < entry.ends.size(); ++entry.settled) {
-      ++stats_.dropped_failed_blocks;
-      stats_.dropped_failed_bytes += entry.BytesOf(entry.settled);
-      Release(entry.BytesOf(entry.settled));
-    }
+    while (entry.settled < entry.ends.size()) Settle(SinkAccount::Fate::kDroppedFailed, entry);
   }
   entries.resize(std::min(from, entries.size()));
 }
@@ -210,13 +192,14 @@ void BlockQueue::Break(BlockBatch& batch) {
   batch = {};
 }
 
-void BlockQueue::Release(std::size_t block_bytes) {
-  held_bytes_ -= block_bytes;
-  --held_blocks_;
+/// Counts the first block of `entry` that is not counted.
+void BlockQueue::Settle(SinkAccount::Fate fate, Entry& entry) {
+  account_.Settle(fate, entry.BytesOf(entry.settled));
+  ++entry.settled;
   // Half empty rather than one by one: then there is work for both threads.
-  const bool half_empty =
-      held_bytes_ <= options_.queue_bytes / 2 && held_blocks_ <= options_.queue_blocks / 2;
-  if (held_blocks_ == 0 || half_empty) room_.notify_all();
+  const bool half_empty = account_.queued_bytes() <= options_.queue_bytes / 2 &&
+                          account_.queued_blocks() <= options_.queue_blocks / 2;
+  if (account_.queued_blocks() == 0 || half_empty) room_.notify_all();
 }
 
 }  // namespace tlscope

@@ -5,13 +5,13 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "processor/sinks/sink.h"
+#include "processor/sinks/sink_account.h"
 
 namespace tlscope {
 
@@ -27,8 +27,7 @@ struct BlockQueueOptions {
   std::chrono::milliseconds linger{5};
   /// How long after Close the writer goes on.
   std::chrono::milliseconds drain_deadline{2000};
-  /// Makes the bytes written where blocks were refused because the queue was full. Empty: none are.
-  std::function<std::string(std::uint64_t blocks, std::uint64_t bytes)> marker = {};
+  DropMarker marker = {};  ///< empty: nothing is written where blocks were refused
   WhenFull when_full = WhenFull::kDrop;
 };
 
@@ -101,7 +100,7 @@ class BlockQueue {
   void EnqueueMarker();
   bool WriterShouldWake() const;
   bool WriterIsIdle() const;
-  void Release(std::size_t block_bytes);
+  void Settle(SinkAccount::Fate fate, Entry& entry);
 
   const BlockQueueOptions options_;
 
@@ -109,15 +108,11 @@ class BlockQueue {
   std::condition_variable wake_;  // the writer
   std::condition_variable room_;  // those who wait for it, with WhenFull::kWait and in Flush
   std::vector<Entry> queue_;
-  std::uint64_t held_bytes_ = 0;      // queued or being written
-  std::size_t held_blocks_ = 0;       // likewise
-  std::uint64_t refused_blocks_ = 0;  // since the last marker
-  std::uint64_t refused_bytes_ = 0;   // likewise
+  SinkAccount account_;  // a block that is being written counts as queued
   WriterState writer_state_ = WriterState::kBusy;
   bool closing_ = false;
   bool broken_ = false;
   std::chrono::steady_clock::time_point drain_until_;
-  SinkStats stats_;
 };
 
 }  // namespace tlscope

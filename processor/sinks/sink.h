@@ -25,6 +25,7 @@ struct SinkStats {
   std::uint64_t dropped_closed_bytes = 0;
   std::uint64_t queued_blocks = 0;  ///< the backlog: taken, and not yet any of the above
   std::uint64_t queued_bytes = 0;
+  std::uint64_t waiting = 0;  ///< threads that wait for room to push (WhenFull::kWait), now
 
   // Of sinks with a peer; 0 of all others.
 

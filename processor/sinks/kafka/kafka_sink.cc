@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cerrno>
 #include <condition_variable>
+#include <cstdint>
 #include <future>
 #include <mutex>
 #include <set>
@@ -16,10 +18,13 @@
 
 #include "processor/base/thread_signals.h"
 #include "processor/sinks/kafka/kafka_client.h"
+#include "processor/sinks/sink_account.h"
 #include "processor/text/printable.h"
 
 namespace tlscope {
 namespace {
+
+using Fate = SinkAccount::Fate;
 
 // How long the thread that hears of deliveries may take to see Close.
 constexpr int kPollMs = 50;
@@ -36,16 +41,15 @@ Key KeyOf(std::uint64_t connection) {
   return key;
 }
 
-// A message takes along which of these it was given: how many bytes of its block are not in it.
-// A varint of 64 bits has ten.
-std::array<char, 11> framing_bytes;
+// Of 64 bits.
+constexpr std::size_t kMaxVarintBytes = 10;
 
 std::string_view WithoutFraming(std::string_view block, KafkaFraming framing) {
   if (framing == KafkaFraming::kNewline) {
     if (block.ends_with('\n')) block.remove_suffix(1);
   } else if (framing == KafkaFraming::kLengthPrefix) {
     std::size_t prefix = 0;
-    while (prefix < std::min(block.size(), framing_bytes.size() - 2) &&
+    while (prefix < std::min(block.size(), kMaxVarintBytes - 1) &&
            (static_cast<unsigned char>(block[prefix]) & 0x80U) != 0)
       ++prefix;
     block.remove_prefix(std::min(prefix + 1, block.size()));
@@ -53,10 +57,20 @@ std::string_view WithoutFraming(std::string_view block, KafkaFraming framing) {
   return block;
 }
 
-/// Of the block that the message was made of.
-std::size_t BlockBytes(const rd_kafka_message_t& message) {
-  const auto* mark = static_cast<const char*>(message._private);
-  return message.len + static_cast<std::size_t>(mark - framing_bytes.data());
+// librdkafka keeps a word with each message and hands it back with the delivery: here the bytes of
+// the block that the message was made of, of which the framing is not in the message.
+void* WordOf(std::size_t block_bytes) { return std::bit_cast<void*>(std::uintptr_t{block_bytes}); }
+std::size_t BlockBytesOf(const rd_kafka_message_t& message) {
+  return std::bit_cast<std::uintptr_t>(message._private);
+}
+
+Fate FateOf(const rd_kafka_message_t& message) {
+  const rd_kafka_msg_status_t status = rd_kafka_message_status(&message);
+  if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return status == RD_KAFKA_MSG_STATUS_NOT_PERSISTED ? Fate::kDroppedFailed : Fate::kUnconfirmed;
+  }
+  // With acks=0 nobody says anything.
+  return status == RD_KAFKA_MSG_STATUS_PERSISTED ? Fate::kAcknowledged : Fate::kWritten;
 }
 
 }  // namespace
@@ -96,7 +110,10 @@ class KafkaSink::Impl {
   mutable std::mutex mutex_;      // guards what follows
   std::condition_variable room_;  // those who wait for it, with WhenFull::kWait and in Flush
   bool closed_ = false;
-  SinkStats stats_;
+  bool connected_ = false;  // messages are taken
+  std::uint64_t connects_ = 0;
+  std::uint64_t connect_failures_ = 0;
+  SinkAccount account_;
 
   /// Of a message that was refused when it was pushed; the sink's thread reports it.
   std::atomic<rd_kafka_resp_err_t> refusal_ = RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -145,28 +162,23 @@ bool KafkaSink::Impl::Push(std::uint64_t connection, std::string_view block) {
 bool KafkaSink::Impl::Reserve(std::size_t bytes) {
   std::unique_lock lock(mutex_);
   if (options_.when_full == WhenFull::kWait)
-    room_.wait(lock, [&] { return closed_ || HasRoomFor(bytes); });
-  ++stats_.pushed_blocks;
-  stats_.pushed_bytes += bytes;
+    account_.Await(room_, lock, [&] { return closed_ || HasRoomFor(bytes); });
   if (closed_) {
-    ++stats_.dropped_closed_blocks;
-    stats_.dropped_closed_bytes += bytes;
+    account_.RefusedClosed(bytes);
     return false;
   }
   if (!HasRoomFor(bytes)) {
-    ++stats_.dropped_full_blocks;
-    stats_.dropped_full_bytes += bytes;
+    account_.RefusedFull(bytes);
     return false;
   }
-  ++stats_.queued_blocks;
-  stats_.queued_bytes += bytes;
+  account_.Taken(bytes);
   return true;
 }
 
 bool KafkaSink::Impl::HasRoomFor(std::size_t bytes) const {
   const std::uint64_t held =
-      stats_.queued_bytes + (stats_.queued_blocks + 1) * kBlockOverheadBytes + bytes;
-  return stats_.queued_blocks == 0 || held <= options_.queue_bytes;
+      account_.queued_bytes() + (account_.queued_blocks() + 1) * kBlockOverheadBytes + bytes;
+  return account_.queued_blocks() == 0 || held <= options_.queue_bytes;
 }
 
 bool KafkaSink::Impl::Produce(std::uint64_t connection, std::string_view block) {
@@ -175,10 +187,10 @@ bool KafkaSink::Impl::Produce(std::uint64_t connection, std::string_view block) 
   // The library's own queue may be set to be smaller than ours.
   const int wait = options_.when_full == WhenFull::kWait ? RD_KAFKA_MSG_F_BLOCK : 0;
   // Payload is copied, not changed: the parameter is not const because it could be taken over.
-  const int result = rd_kafka_produce(
-      topic_.get(), RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY | wait,
-      const_cast<char*>(value.data()), value.size(), connection == 0 ? nullptr : key.data(),
-      connection == 0 ? 0 : key.size(), &framing_bytes[block.size() - value.size()]);
+  const int result = rd_kafka_produce(topic_.get(), RD_KAFKA_PARTITION_UA,
+                                      RD_KAFKA_MSG_F_COPY | wait, const_cast<char*>(value.data()),
+                                      value.size(), connection == 0 ? nullptr : key.data(),
+                                      connection == 0 ? 0 : key.size(), WordOf(block.size()));
   if (result == 0) return true;
   Refused(block.size(), rd_kafka_last_error());
   return false;
@@ -188,16 +200,13 @@ void KafkaSink::Impl::Refused(std::size_t bytes, rd_kafka_resp_err_t code) {
   const bool full = code == RD_KAFKA_RESP_ERR__QUEUE_FULL;
   if (!full) refusal_ = code;
   const std::lock_guard lock(mutex_);
-  --stats_.queued_blocks;
-  stats_.queued_bytes -= bytes;
+  account_.Settle(full ? Fate::kDroppedFull : Fate::kDroppedFailed, bytes);
   room_.notify_all();
-  ++(full ? stats_.dropped_full_blocks : stats_.dropped_failed_blocks);
-  (full ? stats_.dropped_full_bytes : stats_.dropped_failed_bytes) += bytes;
 }
 
 void KafkaSink::Impl::Flush() {
   std::unique_lock lock(mutex_);
-  room_.wait(lock, [&] { return closed_ || stats_.queued_blocks == 0; });
+  room_.wait(lock, [&] { return closed_ || account_.queued_blocks() == 0; });
 }
 
 void KafkaSink::Impl::Close() {
@@ -213,7 +222,11 @@ void KafkaSink::Impl::Close() {
 
 SinkStats KafkaSink::Impl::stats() const {
   const std::lock_guard lock(mutex_);
-  return stats_;
+  SinkStats stats = account_.stats();
+  stats.connects = connects_;
+  stats.connect_failures = connect_failures_;
+  stats.connections = connected_ ? 1 : 0;
+  return stats;
 }
 
 void KafkaSink::Impl::Run(const std::stop_token& stop) {
@@ -234,11 +247,8 @@ void KafkaSink::Impl::Drain() {
   rd_kafka_flush(kafka_.get(), kPurgeMs);
   const std::lock_guard lock(mutex_);
   // Of what librdkafka has not said anything, nobody will.
-  stats_.dropped_failed_blocks += stats_.queued_blocks;
-  stats_.dropped_failed_bytes += stats_.queued_bytes;
-  stats_.unconfirmed_blocks += std::exchange(stats_.queued_blocks, 0);
-  stats_.unconfirmed_bytes += std::exchange(stats_.queued_bytes, 0);
-  stats_.connections = 0;
+  account_.SettleAll(Fate::kUnconfirmed);
+  connected_ = false;
 }
 
 void KafkaSink::Impl::OnDelivery(rd_kafka_t* /*kafka*/, const rd_kafka_message_t* message,
@@ -247,28 +257,11 @@ void KafkaSink::Impl::OnDelivery(rd_kafka_t* /*kafka*/, const rd_kafka_message_t
 }
 
 void KafkaSink::Impl::Delivered(const rd_kafka_message_t& message) {
-  const std::size_t bytes = BlockBytes(message);
+  const std::size_t bytes = BlockBytesOf(message);
   {
     const std::lock_guard lock(mutex_);
-    --stats_.queued_blocks;
-    stats_.queued_bytes -= bytes;
+    account_.Settle(FateOf(message), bytes);
     room_.notify_all();
-    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      ++stats_.written_blocks;
-      stats_.written_bytes += bytes;
-      // With acks=0 nobody says anything.
-      if (rd_kafka_message_status(&message) == RD_KAFKA_MSG_STATUS_PERSISTED) {
-        ++stats_.acknowledged_blocks;
-        stats_.acknowledged_bytes += bytes;
-      }
-    } else {
-      ++stats_.dropped_failed_blocks;
-      stats_.dropped_failed_bytes += bytes;
-      if (rd_kafka_message_status(&message) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED) {
-        ++stats_.unconfirmed_blocks;
-        stats_.unconfirmed_bytes += bytes;
-      }
-    }
   }
   if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) return TakesMessages();
   // At the end: counted, and no news.
@@ -281,7 +274,7 @@ void KafkaSink::Impl::Delivered(const rd_kafka_message_t& message) {
 void KafkaSink::Impl::TakesMessages() {
   {
     const std::lock_guard lock(mutex_);
-    if (std::exchange(stats_.connections, 1) == 0) ++stats_.connects;
+    if (!std::exchange(connected_, true)) ++connects_;
   }
   const bool outage_is_over = std::erase_if(reported_, IsKafkaOutage) > 0;
   if (std::exchange(told_connected_, true) && !outage_is_over) return;
@@ -303,7 +296,7 @@ void KafkaSink::Impl::OnError(rd_kafka_t* kafka, int code, const char* reason,
   {
     const std::lock_guard lock(sink.mutex_);
     sink.closed_ = true;
-    sink.stats_.connections = 0;
+    sink.connected_ = false;
   }
   sink.room_.notify_all();
   sink.Report(cause, why);
@@ -312,8 +305,8 @@ void KafkaSink::Impl::OnError(rd_kafka_t* kafka, int code, const char* reason,
 void KafkaSink::Impl::BrokersAreAway(const std::string& reason) {
   {
     const std::lock_guard lock(mutex_);
-    ++stats_.connect_failures;
-    stats_.connections = 0;
+    ++connect_failures_;
+    connected_ = false;
   }
   Report(RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, last_reason_.empty() ? reason : last_reason_);
 }
