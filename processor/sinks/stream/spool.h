@@ -4,8 +4,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <functional>
 #include <limits>
 #include <mutex>
 #include <string>
@@ -14,6 +12,9 @@
 #include <vector>
 
 #include "processor/sinks/sink.h"
+#include "processor/sinks/sink_account.h"
+#include "processor/sinks/stream/chunk_queue.h"
+#include "processor/sinks/stream/send_cursor.h"
 
 namespace tlscope {
 
@@ -22,23 +23,23 @@ struct SpoolOptions {
   /// Of blocks, each counted with Spool::kBlockOverheadBytes.
   std::uint64_t bytes = 64U << 20;
   /// Makes the bytes sent where blocks were refused because the spool was full. Empty: none are.
-  std::function<std::string(std::uint64_t blocks, std::uint64_t bytes)> marker = {};
+  DropMarker marker = {};
   WhenFull when_full = WhenFull::kDrop;
 };
 
 /// The bounded queue between those who push blocks and the one thread that sends them to a peer,
-/// over one connection after the other, and the account of what became of each.
+/// over one connection after the other: the bytes (ChunkQueue), how far the sender is in them
+/// (SendCursor) and what became of each block (SinkAccount).
 ///
 /// A block has a sequence: its place among those pushed, from 1, refused ones counted too. In order
-/// of their sequences blocks are queued, then sent, then released. Those before the place where the
-/// sender is are sent. They are released at once, unless the peer acknowledges (KeepSent): then by
-/// Acknowledge.
+/// of their sequences blocks are queued, then sent, then released: at once, unless the peer
+/// acknowledges (KeepSent); then by Acknowledge.
 class Spool {
  public:
   /// About what a block costs besides its bytes.
   static constexpr std::uint64_t kBlockOverheadBytes = 64;
   /// Waiting bytes that are worth a write of their own: the sender is woken for no less.
-  static constexpr std::size_t kBatchBytes = std::size_t{64} << 10;
+  static constexpr std::size_t kBatchBytes = ChunkQueue::kChunkBytes;
 
   explicit Spool(SpoolOptions options) : options_(std::move(options)) {}
   Spool(const Spool&) = delete;
@@ -80,7 +81,7 @@ class Spool {
   /// Blocks of more bytes, which would make the peer close the connection time and again, are given
   /// up when their turn comes. Not below kMinBlockLimit.
   void LimitBlocks(std::uint64_t bytes);
-  static constexpr std::uint64_t kMinBlockLimit = std::uint64_t{8} << 10;
+  static constexpr std::uint64_t kMinBlockLimit = ChunkQueue::kJoinBytes;
 
   /// The peer has all blocks up to this one. False when it cannot, because that was never sent.
   [[nodiscard]] bool Acknowledge(std::uint64_t sequence);
@@ -101,50 +102,26 @@ class Spool {
   void DropAll();
 
  private:
-  struct Block {
-    std::uint64_t sequence;
-    std::size_t end;  // in the chunk's bytes
-  };
-  /// Some blocks in a row, or a marker, which has none. Once `handed_out`, its bytes stay where
-  /// they are.
-  struct Chunk {
-    std::string bytes;
-    std::vector<Block> blocks;
-    bool handed_out = false;
-
-    /// Small blocks, besides small ones.
-    bool TakesMore() const;
-    std::size_t StartOf(std::size_t block) const { return block == 0 ? 0 : blocks[block - 1].end; }
-    std::size_t BytesOf(std::size_t block) const { return blocks[block].end - StartOf(block); }
-  };
-  struct Place {
-    std::size_t chunk = 0;  // index into chunks_
-    std::size_t block = 0;  // of that chunk
-  };
+  using Item = ChunkQueue::Item;
 
   // All of these need mutex_.
   bool HasRoomFor(std::size_t bytes) const;
-  void Enqueue(std::string&& block);
   void EnqueueMarker();
-  bool AtEnd() const { return next_.chunk >= chunks_.size(); }
-  std::uint64_t NextSequence() const;
+  bool IsTooLarge(const Item& item) const;
   void DropTooLarge();
-  void GiveUp(const Chunk& chunk, std::size_t block);
-  void PassBlock();
-  void PassChunk();
-  void PopReleased();
-  void ReleaseFirst(bool acknowledged);
-  bool ReleaseFirstIfAcknowledged();
+  void CountSent(const Item& block);
+  void ReleaseDone();
+  bool IsDone(const Item& item);
+  void GiveUp(const Item& block);
+  std::uint64_t waiting_bytes() const { return queue_.end() - cursor_.sent; }
 
   const SpoolOptions options_;
 
   mutable std::mutex mutex_;      // guards what follows
   std::condition_variable room_;  // those who wait for it, with WhenFull::kWait and in AwaitEmpty
-  std::deque<Chunk> chunks_;
-  std::size_t released_ = 0;    // blocks of the first chunk
-  Place next_;                  // where the sender is: not before what is released
-  std::size_t sent_bytes_ = 0;  // of next_'s chunk, on this connection
-  bool gathered_ = false;       // parts are out, and Sent has not come
+  SinkAccount account_;
+  ChunkQueue queue_;
+  SendCursor cursor_;
   bool keeps_sent_ = false;
   bool closed_ = false;
   Wait wait_ = Wait::kBusy;
@@ -154,10 +131,8 @@ class Spool {
   std::uint64_t highest_sent_ = 0;     // wholly, on any connection
   std::uint64_t acknowledgeable_ = 0;  // begun to be sent, or known to the peer never to come
   std::uint64_t acknowledged_ = 0;     // as the peer says
-  std::uint64_t unsent_bytes_ = 0;     // of blocks not wholly sent on this connection
-  std::uint64_t refused_blocks_ = 0;   // since the last marker
-  std::uint64_t refused_bytes_ = 0;    // likewise
-  SinkStats stats_;
+  SinkAccount::Count unacknowledged_;  // wholly sent on this connection, and kept
+  std::uint64_t resent_blocks_ = 0;
 };
 
 }  // namespace tlscope
