@@ -35,9 +35,7 @@ const char* WhatNow(bool over, bool unread, bool alone) {
   return unread ? "nobody reads it any longer; the other outputs go on" : "the other outputs go on";
 }
 
-using Marker = std::function<std::string(std::uint64_t blocks, std::uint64_t bytes)>;
-
-Marker MarkerOf(const std::shared_ptr<Format>& format) {
+DropMarker MarkerOf(const std::shared_ptr<Format>& format) {
   return [format](std::uint64_t blocks, std::uint64_t bytes) {
     return format->Dropped(blocks, bytes);
   };
@@ -59,13 +57,19 @@ std::vector<const char*> PatternsOf(FormatKind kind, const OutputOptions& option
   return patterns;
 }
 
+BlockQueueOptions QueueOptionsOf(WhenFull when_full, DropMarker marker) {
+  BlockQueueOptions queue;
+  queue.when_full = when_full;
+  if (when_full == WhenFull::kWait) queue.queue_bytes = kWaitingQueueBytes;
+  queue.marker = std::move(marker);
+  return queue;
+}
+
 Result<std::unique_ptr<Sink>> OpenStdout(
-    WhenFull when_full, Marker marker,
+    WhenFull when_full, DropMarker marker,
     std::function<void(int error_number, bool over)> on_failure) {
   FdSinkOptions options;
-  options.when_full = when_full;
-  if (when_full == WhenFull::kWait) options.queue_bytes = kWaitingQueueBytes;
-  options.marker = std::move(marker);
+  options.queue = QueueOptionsOf(when_full, std::move(marker));
   options.on_failure = std::move(on_failure);
   return FdSink::Open(STDOUT_FILENO, std::move(options));
 }
@@ -75,14 +79,12 @@ Result<std::unique_ptr<Sink>> OpenFile(const OutputSpec& spec, const RotationOpt
                                        std::function<void(const Error& error)> on_failure) {
   FileSinkOptions options;
   options.pattern = spec.path;
-  options.when_full = when_full;
-  if (when_full == WhenFull::kWait) options.queue_bytes = kWaitingQueueBytes;
+  options.queue = QueueOptionsOf(when_full, MarkerOf(format));
   options.rotate_bytes = rotation.bytes;
   options.rotate_period = rotation.period;
   options.gzip = rotation.gzip;
   options.keep = rotation.keep;
   options.first_block = [format] { return format->Start(); };
-  options.marker = MarkerOf(format);
   options.on_failure = std::move(on_failure);
   if (InfoOf(spec.format).binary) {
     options.block_end.clear();

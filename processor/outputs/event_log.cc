@@ -56,7 +56,7 @@ Result<std::unique_ptr<EventLog>> EventLog::Open(EventBus& bus, EventLogOptions 
   FileSinkOptions file = log->options_.file;
   file.first_block = [self = log.get()] { return self->Started(); };
   file.last_block = [self = log.get()] { return self->Ended(); };
-  file.marker = [](std::uint64_t events, std::uint64_t bytes) {
+  file.queue.marker = [](std::uint64_t events, std::uint64_t bytes) {
     std::string record = StartRecord("events_dropped");
     AddNumber("events", events, record);
     AddNumber("bytes", bytes, record);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 #include <utility>
 
@@ -14,15 +15,6 @@ namespace {
 
 // How long the writer looks at a reader that does not read before it looks at Close.
 constexpr std::chrono::milliseconds kReaderPatience{50};
-
-BlockQueueOptions QueueOptionsOf(const FdSinkOptions& options) {
-  return {.queue_bytes = options.queue_bytes,
-          .queue_blocks = options.queue_blocks,
-          .linger = options.linger,
-          .drain_deadline = options.drain_deadline,
-          .marker = options.marker,
-          .when_full = options.when_full};
-}
 
 }  // namespace
 
@@ -39,7 +31,7 @@ Result<std::unique_ptr<FdSink>> FdSink::Open(int fd, FdSinkOptions options) {
 FdSink::FdSink(FdWriter writer, FdSinkOptions options)
     : on_failure_(std::move(options.on_failure)),
       writer_(std::move(writer)),
-      queue_(QueueOptionsOf(options)),
+      queue_(std::move(options.queue)),
       thread_([this] { Run(); }) {}
 
 FdSink::~FdSink() { Close(); }

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -18,15 +15,8 @@ namespace tlscope {
 
 /// How an FdSink queues and gives up.
 struct FdSinkOptions {
-  std::uint64_t queue_bytes = 64U << 20;
-  std::size_t queue_blocks = 65536;
-  /// How long a lone block waits for company, so that a busy stream is written in batches.
-  std::chrono::milliseconds linger{5};
-  /// How long Close waits for a reader that does not read.
-  std::chrono::milliseconds drain_deadline{2000};
-  /// Makes the bytes written where blocks were refused because the queue was full. Empty: none are.
-  std::function<std::string(std::uint64_t blocks, std::uint64_t bytes)> marker = {};
-  WhenFull when_full = WhenFull::kDrop;
+  /// Its drain_deadline is how long Close waits for a reader that does not read.
+  BlockQueueOptions queue = {};
   /// Called on the writer thread, at most once per kind: `over` false, a block could not be
   /// written (disk full, I/O error) and later ones are tried; `over` true, nothing more can be
   /// written (the reader is gone) and pushes are refused from here on. Must not call Close.

@@ -22,15 +22,6 @@ constexpr std::size_t kWriteBytes = 1U << 20;
 // Parts of one write; well below IOV_MAX.
 constexpr std::size_t kParts = 64;
 
-BlockQueueOptions QueueOptionsOf(const FileSinkOptions& options) {
-  return {.queue_bytes = options.queue_bytes,
-          .queue_blocks = options.queue_blocks,
-          .linger = options.linger,
-          .drain_deadline = options.drain_deadline,
-          .marker = options.marker,
-          .when_full = options.when_full};
-}
-
 RotatingFileOptions RotatingOptionsOf(const FileSinkOptions& options) {
   return {.rotate_bytes = options.rotate_bytes,
           .rotate_period = options.rotate_period,
@@ -98,11 +89,11 @@ Result<std::unique_ptr<FileSink>> FileSink::Open(const FileSinkOptions& options)
 }
 
 FileSink::FileSink(const FileSinkOptions& options, std::unique_ptr<OutputFolder> folder)
-    : drain_deadline_(options.drain_deadline),
+    : drain_deadline_(options.queue.drain_deadline),
       folder_(std::move(folder)),
       file_(std::make_unique<RotatingFile>(*folder_, RotatingOptionsOf(options),
                                            [this] { rotated_->Tend(); })),
-      queue_(QueueOptionsOf(options)) {}
+      queue_(options.queue) {}
 
 FileSink::~FileSink() { Close(); }
 

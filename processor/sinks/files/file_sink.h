@@ -49,15 +49,8 @@ struct FileSinkOptions {
   /// run was killed, and gets this before anything else. Empty: it is not looked at.
   std::string block_end = "\n";
 
-  std::uint64_t queue_bytes = 64U << 20;
-  std::size_t queue_blocks = 65536;
-  /// How long a lone block waits for company, so that a busy stream is written in batches.
-  std::chrono::milliseconds linger{5};
-  /// How long Close goes on writing, and compressing what is ended.
-  std::chrono::milliseconds drain_deadline{2000};
-  /// Makes the bytes written where blocks were refused because the queue was full. Empty: none are.
-  std::function<std::string(std::uint64_t blocks, std::uint64_t bytes)> marker = {};
-  WhenFull when_full = WhenFull::kDrop;
+  /// Its drain_deadline is how long Close goes on writing, and compressing what is ended.
+  BlockQueueOptions queue = {};
   /// Called on one of the sink's threads at the first failure to write (a full disk: blocks are
   /// dropped until there is room), to begin another file (the old one is written on), to compress
   /// and to remove: four times at most. Must not call the sink.

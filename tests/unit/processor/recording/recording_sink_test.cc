@@ -2,7 +2,6 @@
 #include "processor/recording/recording_sink.h"
 
 #include <gmock/gmock.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include "processor/recording/recording_file.h"
 #include "tests/unit/await.h"
 #include "tests/unit/processor/recording/recorded_events.h"
+#include "tests/unit/processor/sinks/file_size_limit.h"
 
 namespace tlscope {
 namespace {
@@ -169,10 +169,6 @@ TEST_F(RecordingSinkTest, SaysOnceThatTheReaderIsGone) {
 }
 
 TEST_F(RecordingSinkTest, SurvivesAFullDiskAndSaysWhatIsMissing) {
-  std::signal(SIGXFSZ, SIG_IGN);
-  rlimit before{};
-  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
-  const rlimit little{50'000, before.rlim_max};
   std::promise<bool> failure;
   RecordingSinkOptions options{.slice_bytes = 1000, .linger = milliseconds{0}};
   options.on_failure = [&](const Error& error, bool over) {
@@ -181,11 +177,12 @@ TEST_F(RecordingSinkTest, SurvivesAFullDiskAndSaysWhatIsMissing) {
   };
   auto sink = Open(std::move(options));
   const std::string data(16384, 'x');
-  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &little), 0);
-  for (int i = 0; i < 10; ++i) EXPECT_TRUE(sink->Push(MakeData(data)));
-  EXPECT_FALSE(failure.get_future().get());
-  AwaitFor("an empty queue", [&] { return sink->stats().queued.entries == 0; });
-  setrlimit(RLIMIT_FSIZE, &before);
+  {
+    const FileSizeLimit little(50'000);
+    for (int i = 0; i < 10; ++i) EXPECT_TRUE(sink->Push(MakeData(data)));
+    EXPECT_FALSE(failure.get_future().get());
+    AwaitFor("an empty queue", [&] { return sink->stats().queued.entries == 0; });
+  }
   EXPECT_TRUE(sink->Push(MakeData("there is room again")));
   sink->Close({});
   const RecordingStats stats = sink->stats();

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+
 #include "processor/sinks/sink.h"
 
 namespace tlscope {
@@ -14,6 +16,15 @@ inline void ExpectBalanced(const SinkStats& stats) {
   EXPECT_EQ(stats.pushed_bytes, stats.written_bytes + stats.dropped_full_bytes +
                                     stats.dropped_failed_bytes + stats.dropped_closed_bytes +
                                     stats.queued_bytes);
+}
+
+/// Closes a sink into which `blocks` blocks were pushed: it has given all of them away.
+inline void ExpectAllDelivered(Sink& sink, std::uint64_t blocks) {
+  sink.Close();
+  const SinkStats stats = sink.stats();
+  EXPECT_EQ(stats.pushed_blocks, blocks);
+  EXPECT_EQ(stats.written_blocks, blocks);
+  ExpectBalanced(stats);
 }
 
 }  // namespace tlscope

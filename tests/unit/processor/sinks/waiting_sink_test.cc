@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "processor/sinks/fd_sink.h"
+#include "tests/unit/await.h"
 
 namespace tlscope {
 namespace {
@@ -34,10 +35,10 @@ class WaitingSinkTest : public ::testing::Test {
   }
   std::unique_ptr<FdSink> Open(int fd) {
     FdSinkOptions options;
-    options.queue_bytes = 100'000;
-    options.queue_blocks = 50;
-    options.drain_deadline = milliseconds{20};
-    options.when_full = WhenFull::kWait;
+    options.queue.queue_bytes = 100'000;
+    options.queue.queue_blocks = 50;
+    options.queue.drain_deadline = milliseconds{20};
+    options.queue.when_full = WhenFull::kWait;
     auto sink = FdSink::Open(fd, std::move(options));
     EXPECT_TRUE(sink);
     return std::move(*sink);
@@ -78,6 +79,7 @@ TEST_F(WaitingSinkTest, CloseEndsTheWaitForRoom) {
   auto sink = Open(ends_[1]);
   EXPECT_TRUE(sink->Push(std::string(300'000, 'L')));
   auto pushed = std::async(std::launch::async, [&] { return sink->Push("no room"); });
+  AwaitFor("a push that waits", [&] { return sink->stats().waiting == 1; });
   sink->Close();
   EXPECT_FALSE(pushed.get());
   sink->Flush();
@@ -90,8 +92,10 @@ TEST_F(WaitingSinkTest, AReaderThatGoesEndsTheWaitForRoom) {
   auto sink = Open(ends_[1]);
   EXPECT_TRUE(sink->Push(std::string(300'000, 'L')));
   auto pushed = std::async(std::launch::async, [&] { return sink->Push("no room"); });
+  AwaitFor("a push that waits", [&] { return sink->stats().waiting == 1; });
   CloseReader();
   EXPECT_FALSE(pushed.get());
+  EXPECT_EQ(sink->stats().waiting, 0U);
   sink->Flush();
 }
 

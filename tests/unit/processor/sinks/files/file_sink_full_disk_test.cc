@@ -2,11 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -16,6 +14,7 @@
 #include "processor/sinks/files/file_name.h"
 #include "processor/sinks/files/file_sink.h"
 #include "tests/unit/leave_out.h"
+#include "tests/unit/processor/sinks/file_size_limit.h"
 #include "tests/unit/processor/sinks/files/file_sink_fixture.h"
 
 namespace tlscope {
@@ -23,27 +22,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::ElementsAre;
-
-/// While it lives, no file of this process may grow past `bytes`: as a full disk, it lets the
-/// beginning of a write through.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) {
-    std::signal(SIGXFSZ, SIG_IGN);
-    EXPECT_EQ(getrlimit(RLIMIT_FSIZE, &before_), 0);
-    const rlimit limit{bytes, before_.rlim_max};
-    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
-  }
-  ~FileSizeLimit() {
-    setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, SIG_DFL);
-  }
-  FileSizeLimit(const FileSizeLimit&) = delete;
-  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-
- private:
-  rlimit before_{};
-};
 
 /// What a sink said of its failures, from any of its threads.
 class Failures {
@@ -95,7 +73,7 @@ TEST_F(FileSinkFullDiskTest, TakesBackATornBlockAndGoesOnWhenThereIsRoom) {
 }
 
 TEST_F(FileSinkFullDiskTest, KeepsTheBlocksBeforeATornOne) {
-  auto sink = Open({.pattern = Path("a.jsonl"), .linger = 1h, .drain_deadline = 60s});
+  auto sink = Open({.pattern = Path("a.jsonl"), .queue = {.linger = 1h, .drain_deadline = 60s}});
   {
     const FileSizeLimit limit(8);
     for (const char* block : {"1\n", "2\n", "3\n", "torn\n", "5\n"}) EXPECT_TRUE(sink->Push(block));
@@ -143,7 +121,7 @@ TEST_F(FileSinkFullDiskTest, KeepsAFileThatCannotBeCompressed) {
     auto sink = Open({.pattern = Path("a.jsonl"),
                       .rotate_bytes = 1,
                       .gzip = true,
-                      .drain_deadline = 60s,
+                      .queue = {.drain_deadline = 60s},
                       .on_failure = failures_.Collect()});
     EXPECT_TRUE(sink->Push("1\n"));
     EXPECT_TRUE(sink->Push("2\n"));
@@ -169,10 +147,9 @@ TEST_F(FileSinkFullDiskTest, WritesOnInAFileThatCannotBeEnded) {
   EXPECT_THAT(failures_.texts(), ElementsAre("cannot rotate " + Path("a.jsonl") + ": File exists"));
   SetTime(now() + 2s);
   PushAndAwait(*sink, "3\n");
-  sink->Close();
+  ExpectAllDelivered(*sink, 3);
   EXPECT_EQ(Read("a.20261121T185815.007Z.jsonl"), "1\n2\n");
   EXPECT_EQ(Read("a.jsonl"), "3\n");
-  EXPECT_EQ(sink->stats().written_blocks, 3U);
 }
 
 /// A file system of `options` in a folder, gone with it.
@@ -199,7 +176,8 @@ TEST_F(FileSinkFullDiskTest, LosesWholeLinesOnAFullDiskAndGoesOnWhenThereIsRoom)
   const SmallDisk disk(folder(), "size=128k");
   if (disk.error() != 0) TLSCOPE_LEAVE_OUT("cannot mount a small disk, errno " << disk.error());
   Write("filler", std::string(64U << 10, 'f'));
-  auto sink = Open({.pattern = Path("a.jsonl"), .linger = 0ms, .on_failure = failures_.Collect()});
+  auto sink = Open(
+      {.pattern = Path("a.jsonl"), .queue = {.linger = 0ms}, .on_failure = failures_.Collect()});
   const auto line = [](int i) { return std::to_string(i) + std::string(995, '.') + '\n'; };
   int pushed = 0;
   for (; pushed < 100; ++pushed) PushAndAwait(*sink, line(pushed));

@@ -80,7 +80,8 @@ std::vector<std::uint64_t> PushAll(StreamSink& sink, const Collector& collector,
       taken.push_back(sequence);
   };
   AwaitFor("the collector's last restart", [&] {
-    if (sink.stats().queued_blocks < backlog) push();
+    // Many at a look: each look may cost this thread its turn.
+    for (int i = 0; i < 100 && sink.stats().queued_blocks < backlog; ++i) push();
     return collector.restarts() >= kRestarts;
   });
   for (int i = 0; i < 100; ++i) push();
