@@ -23,8 +23,8 @@ constexpr std::size_t kWriteBytes = std::size_t{1} << 20;
 constexpr std::size_t kMaxMessageBytes = std::size_t{64} << 10;
 constexpr std::size_t kReadBytes = std::size_t{4} << 10;
 
-// A collector is gone when it was silent for so many intervals of the heartbeat.
-constexpr int kSilentIntervals = 3;
+// A collector is gone when it was silent for longer than this many heartbeats.
+constexpr int kSilentBeats = 3;
 
 // How long a peer that was told the end may take to close its side; and one that takes no more
 // bytes to say why.
@@ -49,14 +49,41 @@ StreamConnection::StreamConnection(asio::io_context& context, std::shared_ptr<By
       end_timer_(context),
       input_(kMaxMessageBytes) {}
 
+StreamConnection::State StreamConnection::Next(State state, Event event) {
+  switch (state) {
+    case State::kHeld:
+    case State::kSending:
+      switch (event) {
+        case Event::kBlocksMayGo:
+          return State::kSending;
+        case Event::kDrained:
+          return State::kShuttingDown;
+        case Event::kWriteFailed:
+          return State::kFailing;
+        case Event::kOver:
+          return State::kEnded;
+      }
+      break;
+    case State::kShuttingDown:
+    case State::kFailing:
+      return event == Event::kOver ? State::kEnded : state;
+    case State::kEnded:
+      break;
+  }
+  return state;
+}
+
 void StreamConnection::Start() {
   const std::uint64_t next_sequence = spool_.BeginConnection();
   if (options_.start) control_ = options_.start(next_sequence);
-  last_heard_ = Clock::now();
-  held_ = options_.framed || transport_->PeerMayStillRefuse();
-  // A peer that acknowledges says Welcome, or is silent for too long.
-  if (held_ && !(options_.framed && spool_.keeps_sent()))
-    StartTimer(hold_timer_, options_.welcome_patience, &StreamConnection::EndHold);
+  const bool acknowledges = options_.framed && spool_.keeps_sent();
+  if (acknowledges) silent_beats_ = 0;
+  if (!options_.framed && !transport_->PeerMayStillRefuse()) {
+    state_ = Next(state_, Event::kBlocksMayGo);
+  } else if (!acknowledges) {
+    // One that acknowledges says Welcome, or is silent for too long.
+    StartTimer(hold_timer_, options_.welcome_patience, &StreamConnection::LetBlocksGo);
+  }
   if (options_.framed)
     StartTimer(beat_timer_, options_.heartbeat_interval, &StreamConnection::OnBeat);
   StartTimer(settle_timer_, options_.settle_time, &StreamConnection::Settle);
@@ -76,15 +103,16 @@ void StreamConnection::Abort() {
 
 /// Writes what is to be written next, or sees to it that this is called when there is something.
 void StreamConnection::Continue() {
-  if (ended_ || writing_ || shutting_down_ || write_error_) return;
+  const bool held = state_ == State::kHeld;
+  if (writing_ || (!held && state_ != State::kSending)) return;
   if (!control_.empty()) return Write(true);
   if (heartbeat_due_) return MakeHeartbeat() ? Write(true) : Write(false);
   do {
-    if (!held_) spool_.Gather(parts_, ByteStream::kMaxParts, kWriteBytes);
-    if (!held_ && !parts_.empty()) return Write(false);
+    if (!held) spool_.Gather(parts_, ByteStream::kMaxParts, kWriteBytes);
+    if (!held && !parts_.empty()) return Write(false);
     // After Gather, which may have given up the last of them.
     if (finishing_ && spool_.Empty()) return Shutdown();
-    if (held_) return;
+    if (held) return;
   } while (!spool_.StartWait(Spool::Wait::kForAny));
 }
 
@@ -112,8 +140,9 @@ void StreamConnection::Write(bool control) {
 
 void StreamConnection::OnWritten(const error_code& error, std::size_t bytes, bool control) {
   writing_ = false;
-  if (ended_) return;
+  if (state_ == State::kEnded) return;
   if (error) {
+    state_ = Next(state_, Event::kWriteFailed);
     // What it may have said last tells more: the reader comes to it.
     write_error_ = transport_->Explain("write to " + url_, error);
     return StartTimer(end_timer_, kLastWords, &StreamConnection::GiveUp);
@@ -126,7 +155,7 @@ void StreamConnection::OnWritten(const error_code& error, std::size_t bytes, boo
 }
 
 void StreamConnection::OnBlocks() {
-  if (ended_) return;
+  if (state_ == State::kEnded) return;
   if (finishing_ || !spool_.StartWait(Spool::Wait::kForCompany)) return OnLingered();
   StartTimer(linger_timer_, options_.linger, &StreamConnection::OnLingered);
 }
@@ -137,13 +166,13 @@ void StreamConnection::OnLingered() {
   Continue();
 }
 
-void StreamConnection::EndHold() {
-  held_ = false;
+void StreamConnection::LetBlocksGo() {
+  state_ = Next(state_, Event::kBlocksMayGo);
   Continue();
 }
 
 void StreamConnection::Shutdown() {
-  shutting_down_ = true;
+  state_ = Next(state_, Event::kDrained);
   // The peer's end comes to the reader.
   transport_->AsyncShutdown([self = shared_from_this()](const error_code& /*error*/) {});
   StartTimer(end_timer_, kLastWords, &StreamConnection::GiveUp);
@@ -161,22 +190,21 @@ void StreamConnection::Read() {
 }
 
 void StreamConnection::OnRead(const error_code& error, std::size_t bytes) {
-  if (ended_) return;
+  if (state_ == State::kEnded) return;
   if (error) {
-    if (shutting_down_) return End(std::nullopt);
+    if (state_ == State::kShuttingDown) return End(std::nullopt);
     return End(transport_->Explain("stay connected to " + url_, error));
   }
-  heard_ = true;
-  last_heard_ = Clock::now();
+  silent_beats_ = 0;
   if (options_.framed) {
     input_.Commit(bytes);
     TakeMessages();
   }
-  if (!ended_) Read();
+  if (state_ != State::kEnded) Read();
 }
 
 void StreamConnection::TakeMessages() {
-  while (!ended_) {
+  while (state_ != State::kEnded) {
     std::string_view bytes;
     const DelimitedReader::Status status = input_.Next(bytes);
     if (status == DelimitedReader::Status::kNeedMore) return;
@@ -211,16 +239,15 @@ void StreamConnection::TakeWelcome(const v1::CollectorWelcome& welcome) {
   // The length before an entry is no part of it; and some say "no limit" with the largest number.
   if (const std::uint64_t bytes = welcome.max_entry_bytes(); bytes != 0)
     spool_.LimitBlocks(std::max(bytes, bytes + VarintBytes(bytes)));
-  welcomed_ = true;
   acknowledged_ = welcome.stored_sequence();
   hold_timer_.cancel();
-  EndHold();
+  LetBlocksGo();
 }
 
 void StreamConnection::TakeAcknowledged(std::uint64_t stored_sequence) {
-  if (!welcomed_) return Malformed("it acknowledges before it says Welcome");
+  if (!acknowledged_) return Malformed("it acknowledges before it says Welcome");
   if (!spool_.Acknowledge(stored_sequence)) return Malformed("it acknowledges what was never sent");
-  if (stored_sequence > acknowledged_) {
+  if (stored_sequence > *acknowledged_) {
     acknowledged_ = stored_sequence;
     Settle();
   }
@@ -236,13 +263,12 @@ void StreamConnection::StartTimer(asio::steady_timer& timer, milliseconds patien
                                   void (StreamConnection::*then)()) {
   timer.expires_after(patience);
   timer.async_wait([self = shared_from_this(), then](const error_code& error) {
-    if (!error && !self->ended_) (self.get()->*then)();
+    if (!error && self->state_ != State::kEnded) (self.get()->*then)();
   });
 }
 
 void StreamConnection::OnBeat() {
-  const auto silent = Clock::now() - last_heard_;
-  if ((heard_ || spool_.keeps_sent()) && silent >= kSilentIntervals * options_.heartbeat_interval) {
+  if (silent_beats_ && ++*silent_beats_ > kSilentBeats) {
     return End(Error{Errc::kSystem, ETIMEDOUT, "hear from " + url_,
                      "see what the collector does and that no firewall is in between"});
   }
@@ -257,7 +283,8 @@ void StreamConnection::Settle() {
 }
 
 void StreamConnection::End(std::optional<Error> error) {
-  if (std::exchange(ended_, true)) return;
+  if (state_ == State::kEnded) return;
+  state_ = Next(state_, Event::kOver);
   static_cast<void>(spool_.StartWait(Spool::Wait::kBusy));
   for (asio::steady_timer* timer :
        {&hold_timer_, &beat_timer_, &linger_timer_, &settle_timer_, &end_timer_})

@@ -25,6 +25,19 @@ class Spool;
 
 /// What is said over one connection: the start, blocks of the spool, heartbeats, and what the peer
 /// answers. On one io_context's thread.
+///
+/// Where it stands, and what changes that (-: nothing):
+///
+///     state         | kBlocksMayGo | kDrained      | kWriteFailed | kOver
+///     --------------+--------------+---------------+--------------+-------
+///     kHeld         | kSending     | kShuttingDown | kFailing     | kEnded
+///     kSending      | -            | kShuttingDown | kFailing     | kEnded
+///     kShuttingDown | -            | -             | -            | kEnded
+///     kFailing      | -            | -             | -            | kEnded
+///     kEnded        | -            | -             | -            | -
+///
+/// Apart from that there may be a write under way, a heartbeat due, and the wish to end once the
+/// spool is empty. Messages of the peer are taken in any state but kEnded.
 class StreamConnection : public std::enable_shared_from_this<StreamConnection> {
  public:
   struct Handlers {
@@ -50,7 +63,21 @@ class StreamConnection : public std::enable_shared_from_this<StreamConnection> {
   void Abort();
 
  private:
-  using Clock = std::chrono::steady_clock;
+  enum class State : std::uint8_t {
+    kHeld,          ///< the start and heartbeats are written, blocks wait to be allowed
+    kSending,       ///< blocks are written, too
+    kShuttingDown,  ///< the peer was told the end, and may close its side
+    kFailing,       ///< a write failed; the peer may still say why
+    kEnded,         ///< on_end was called, or the connection was aborted
+  };
+  enum class Event : std::uint8_t {
+    kBlocksMayGo,  ///< Welcome, or it was waited for long enough, or none is
+    kDrained,      ///< nothing more is to be sent
+    kWriteFailed,
+    kOver,  ///< the peer closed, made no sense, refused or is silent; or it had its last words
+  };
+  static State Next(State state, Event event);
+
   using ErrorCode = boost::system::error_code;
 
   // Out.
@@ -59,7 +86,7 @@ class StreamConnection : public std::enable_shared_from_this<StreamConnection> {
   void Write(bool control);
   void OnWritten(const ErrorCode& error, std::size_t bytes, bool control);
   void OnLingered();
-  void EndHold();
+  void LetBlocksGo();
   void Shutdown();
   // In.
   void Read();
@@ -92,17 +119,15 @@ class StreamConnection : public std::enable_shared_from_this<StreamConnection> {
   std::vector<std::string_view> parts_;
   DelimitedReader input_;
   v1::CollectorMessage message_;  // keeps its memory
-  Clock::time_point last_heard_;
-  std::uint64_t acknowledged_ = 0;  // the last that was, on this connection
+  /// Heartbeats that came due since the peer was heard; none of one that may be silent for good.
+  std::optional<int> silent_beats_;
+  /// The last sequence that was, on this connection; none before Welcome.
+  std::optional<std::uint64_t> acknowledged_;
   std::optional<Error> write_error_;
-  bool heard_ = false;
-  bool welcomed_ = false;
-  bool held_ = false;  // no blocks yet
+  State state_ = State::kHeld;
   bool writing_ = false;
   bool heartbeat_due_ = false;
-  bool finishing_ = false;
-  bool shutting_down_ = false;
-  bool ended_ = false;
+  bool finishing_ = false;  // Finish was called
 };
 
 }  // namespace tlscope

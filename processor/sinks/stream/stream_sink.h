@@ -48,7 +48,7 @@ struct StreamSinkOptions {
   /// the next try is `retry_delay` away.
   std::function<void(const Error& error, Milliseconds retry_delay)> on_failure = {};
 
-  /// A collector that was heard from and is silent for three of them is taken to be gone.
+  /// A collector that was heard from and is silent for more than three of them is taken to be gone.
   Milliseconds heartbeat_interval{15'000};
   /// How long blocks wait at the start of a framed connection for the Welcome of a peer of which it
   /// is not known whether it says any.
