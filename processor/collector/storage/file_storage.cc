@@ -94,13 +94,12 @@ Result<void> FileStorage::Recover(StreamPositions& positions) {
   positions.ReadFrom(state_);
   const bool same = state_.has_next() && state_.next().name() == state_.file().name();
   if (state_.has_file() && !same) {
-    if (auto cut = CutOff(state_.file(), false); !cut) return cut;
+    if (auto cut = CutOff(state_.file(), Role::kWritten); !cut) return cut;
   }
-  return state_.has_next() ? CutOff(state_.next(), true) : Result<void>();
+  return state_.has_next() ? CutOff(state_.next(), Role::kAnnounced) : Result<void>();
 }
 
-/// `begun`: another file of that name was about to be begun, and nothing of it was kept.
-Result<void> FileStorage::CutOff(const v1::CollectorState::File& file, bool begun) {
+Result<void> FileStorage::CutOff(const v1::CollectorState::File& file, Role role) {
   const std::string what = "cut off what was not acknowledged from " + folder_->PathOf(file.name());
   const UniqueFd fd(openat(folder_->fd(), file.name().c_str(),
                            O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
@@ -108,13 +107,14 @@ Result<void> FileStorage::CutOff(const v1::CollectorState::File& file, bool begu
   struct stat status {};
   if (!fd || fstat(fd.get(), &status) != 0) return tl::make_unexpected(FileError(errno, what));
   if (!S_ISREG(status.st_mode) || status.st_uid != geteuid()) return {};  // nor is it written to
+  const bool announced = role == Role::kAnnounced;
   const bool other = status.st_ino != file.inode();
-  if (other && !begun) return {};  // likewise moved away
+  if (other && !announced) return {};  // ours was moved away
   if (!LockForWriting(fd.get())) {
     return Fail(Errc::kUsage, 0, what, "another process writes it: name another file");
   }
   const off_t kept = other ? 0 : static_cast<off_t>(file.bytes());
-  if (status.st_size > kept && (begun || !state_.ended())) {
+  if (status.st_size > kept && (announced || !state_.ended())) {
     if (ftruncate(fd.get(), kept) != 0) return tl::make_unexpected(FileError(errno, what));
     // What it still holds is as old as it was: that tells when it ends, and in which order files
     // go.

@@ -31,11 +31,27 @@ struct FileStorageOptions {
   std::function<std::chrono::system_clock::time_point()> now = std::chrono::system_clock::now;
 };
 
-/// Files that only their owner can read, each beside the last rotated as FileSink has them. What
-/// was kept is kept whenever the process is killed: a state file `.<pattern>.state` in their folder
-/// says up to which byte that is, and what follows is cut off when the storage is opened again.
-/// What others have written, after a run that ended by itself or to another file of that name, is
-/// left.
+/// Files that only their owner can read, one after the other, which are ended, named and compressed
+/// as those of FileSink.
+///
+/// What was kept is kept whenever the process is killed. A state file `.<pattern>.state` in their
+/// folder (StateFile: always whole) names the file that is written and its kept bytes, and the one
+/// that is about to be opened. These steps follow each other; the process may be killed after each,
+/// and this is what the next start finds and does:
+///  1. The file to be opened is announced in the state: its inode, none when it is not there, and
+///     its bytes. Found as it was: nothing is cut off.
+///  2. If the file written has that name, it is renamed to that of an ended one. Nothing is there
+///     under the announced name: nothing is cut off.
+///  3. The announced file is made, or opened to be written on; its first block and others follow.
+///     Found with an inode that was not announced: it was begun after step 1 and is emptied. Found
+///     longer than announced: it is cut back to that.
+///  4. Keep writes the state: the file, all its bytes, none announced. Found as long as it says:
+///     nothing is cut off.
+///  5. More blocks are written. Found longer than was kept: the file is cut back, and agents send
+///     again what they were not acknowledged.
+///  6. Close marks the file as ended in the state, when all of it is kept. Whatever follows its end
+///     is of somebody else and is left.
+/// A file whose inode is not the one of the state, in steps 4 to 6, is of somebody else, too.
 class FileStorage final : public Storage {
  public:
   /// `positions` becomes what the last Keep of an earlier run was given. Fails as FileSink does.
@@ -53,7 +69,12 @@ class FileStorage final : public Storage {
   FileStorage(FileStorageOptions options, std::unique_ptr<OutputFolder> folder, StateFile state);
 
   Result<void> Recover(StreamPositions& positions);
-  Result<void> CutOff(const v1::CollectorState::File& file, bool begun);
+  /// Which of the two files of the state.
+  enum class Role : std::uint8_t {
+    kWritten,    ///< steps 4 to 6: the one that is written
+    kAnnounced,  ///< steps 1 to 3: the one that was about to be opened
+  };
+  Result<void> CutOff(const v1::CollectorState::File& file, Role role);
   bool IsOurs(const std::string& name) const;
   void MakeFiles();
   Result<void> Begin();

@@ -70,6 +70,13 @@ bool IsBeingWritten(int fd) {
   return false;
 }
 
+std::chrono::system_clock::time_point ModifiedAt(const struct stat& status) {
+  const std::chrono::nanoseconds since_epoch = std::chrono::seconds{status.st_mtim.tv_sec} +
+                                               std::chrono::nanoseconds{status.st_mtim.tv_nsec};
+  return std::chrono::system_clock::time_point(
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(since_epoch));
+}
+
 Error FileError(int error_number, std::string what) {
   const auto fail = [&](Errc code, std::string remedy) {
     return Error{code, error_number, std::move(what), std::move(remedy)};

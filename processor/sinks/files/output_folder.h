@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sys/stat.h>
+
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -59,6 +62,9 @@ bool LockForWriting(int fd);
 
 /// True while some output has the open file locked for writing.
 bool IsBeingWritten(int fd);
+
+/// When the file was last changed.
+std::chrono::system_clock::time_point ModifiedAt(const struct stat& status);
 
 /// That `what` could not be done with a file or folder, and what helps.
 Error FileError(int error_number, std::string what);

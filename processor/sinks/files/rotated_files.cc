@@ -25,10 +25,6 @@ struct CloseFolder {
   void operator()(DIR* folder) const noexcept { closedir(folder); }
 };
 
-chrono::nanoseconds ModifiedAt(const struct stat& status) {
-  return chrono::seconds{status.st_mtim.tv_sec} + chrono::nanoseconds{status.st_mtim.tv_nsec};
-}
-
 /// The status of a regular file of ours; nothing for any other.
 std::optional<struct stat> OwnFile(int folder_fd, const char* name) {
   struct stat status {};
@@ -198,7 +194,7 @@ void RotatedFiles::Compress(const File& file) {
   if (failed != ECANCELED) report(failed);
 }
 
-/// 0, ECANCELED or an errno; then `half` is to be removed.
+/// Steps 1 and 2, and those of Replace. 0, ECANCELED or an errno; then `half` is to be removed.
 int RotatedFiles::CompressTo(const std::string& half, const File& file, int from) {
   Remove(half);
   const UniqueFd to(openat(folder_.fd(), half.c_str(),
@@ -209,14 +205,15 @@ int RotatedFiles::CompressTo(const std::string& half, const File& file, int from
     return error;
   }
   // Ages go on to be those of what was written, and tell whose compressed form a file is.
-  const auto seconds = chrono::floor<chrono::seconds>(file.modified);
-  const timespec modified{seconds.count(), (file.modified - seconds).count()};
+  const chrono::nanoseconds since_epoch = file.modified.time_since_epoch();
+  const auto seconds = chrono::floor<chrono::seconds>(since_epoch);
+  const timespec modified{seconds.count(), (since_epoch - seconds).count()};
   const std::array<timespec, 2> times{modified, modified};
   if (futimens(to.get(), times.data()) != 0 || fsync(to.get()) != 0) return errno;
   return Replace(file, half, from);
 }
 
-/// Puts the complete compressed file in the place of `file`. 0, ECANCELED or an errno.
+/// Steps 3 and 4: puts the whole compressed file in the place of `file`. 0, ECANCELED or an errno.
 int RotatedFiles::Replace(const File& file, const std::string& half, int from) {
   const std::string compressed = file.name + std::string(FileName::kGzip);
   const std::lock_guard lock(folder_.mutex);
@@ -230,7 +227,7 @@ int RotatedFiles::Replace(const File& file, const std::string& half, int from) {
   if (error == EEXIST) {
     const auto other = OwnFile(folder_.fd(), compressed.c_str());
     if (!other || ModifiedAt(*other) != file.modified) return MoveAside(file);
-    // An earlier run was killed between this rename and the removal below.
+    // An earlier run was killed after step 3.
     unlinkat(folder_.fd(), half.c_str(), 0);
     error = 0;
   }
@@ -242,7 +239,7 @@ int RotatedFiles::Replace(const File& file, const std::string& half, int from) {
 /// next look finds it. ECANCELED or an errno.
 int RotatedFiles::MoveAside(const File& file) const {
   if (file.kind != FileName::Kind::kPlain) return EEXIST;
-  FileName::TimePoint stamp(chrono::duration_cast<FileName::TimePoint::duration>(file.modified));
+  FileName::TimePoint stamp = file.modified;
   const int error = folder_.RenameStamped(file.name, stamp);
   return error == 0 ? ECANCELED : error;
 }

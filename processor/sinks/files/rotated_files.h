@@ -15,8 +15,18 @@
 namespace tlscope {
 
 /// Compresses the ended files of an output and removes the oldest, on a thread of its own. It goes
-/// by what is in the folder, so that what an earlier run has left undone is done too. A compressed
-/// file gets its name once it is whole and on the disk, and the other one is removed after that.
+/// by what is in the folder, so that what an earlier run has left undone is done too.
+///
+/// A file NAME is compressed in four steps. Whenever the process is killed, one whole form of it is
+/// there, and the next run goes on:
+///  1. NAME.gz.tmp is made and written. Killed during it: nobody has NAME.gz.tmp locked, it is
+///     removed, and NAME is compressed from its beginning.
+///  2. NAME.gz.tmp is whole, as old as NAME, and on the disk. Killed after it: the same.
+///  3. NAME.gz.tmp is renamed to NAME.gz. Killed after it: NAME and NAME.gz are of one age, which
+///     means that they hold the same: NAME is removed.
+///  4. NAME is removed.
+/// Where there is a NAME.gz of another age, a name has come again (%H): NAME is given the name of
+/// one ended at its time instead of step 3, and compressed under that.
 class RotatedFiles {
  public:
   struct Options {
@@ -43,7 +53,7 @@ class RotatedFiles {
   struct File {
     std::string name;
     FileName::Kind kind;
-    std::chrono::nanoseconds modified;
+    std::chrono::system_clock::time_point modified;
   };
 
   void Run();

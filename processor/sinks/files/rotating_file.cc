@@ -20,13 +20,6 @@ constexpr mode_t kPrivateMode = 0600;
 // A rotation that failed is not tried at every block.
 constexpr chrono::seconds kRotationRetry{1};
 
-chrono::system_clock::time_point ModifiedAt(const struct stat& status) {
-  const chrono::nanoseconds since_epoch =
-      chrono::seconds{status.st_mtim.tv_sec} + chrono::nanoseconds{status.st_mtim.tv_nsec};
-  return chrono::system_clock::time_point(
-      chrono::duration_cast<chrono::system_clock::duration>(since_epoch));
-}
-
 /// Leaves out the first `bytes` bytes of `parts`.
 std::span<iovec> Skip(std::span<iovec> parts, std::size_t bytes) {
   while (!parts.empty() && bytes >= parts.front().iov_len) {
