@@ -6,9 +6,11 @@
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <memory>
 #include <optional>
@@ -18,14 +20,22 @@
 #include "processor/base/unique_fd.h"
 #include "processor/net/stream_address.h"
 #include "processor/wire/delimited.h"
+#include "tests/unit/await.h"
 #include "tlscope/v1/output.pb.h"
 
 namespace tlscope {
+
+/// What waits on the socket gives up at the deadline of AwaitFor.
+inline void SetReadDeadline(int socket) {
+  const timeval deadline{kAwaitDeadline.count(), 0};
+  EXPECT_EQ(setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof deadline), 0);
+}
 
 /// The far end of one connection. It blocks, and speaks TLS when it is given an SSL object.
 class StreamPeer {
  public:
   StreamPeer(UniqueFd socket, SSL* ssl) : socket_(std::move(socket)), ssl_(ssl, SSL_free) {
+    if (socket_) SetReadDeadline(socket_.get());
     if (!ssl_) return;
     // OpenSSL writes to a connection that the other end may have closed.
     std::signal(SIGPIPE, SIG_IGN);
@@ -109,8 +119,11 @@ class StreamPeer {
 
  private:
   ssize_t ReadSome(char* room, std::size_t bytes) {
-    if (ssl_) return SSL_read(ssl_.get(), room, static_cast<int>(bytes));
-    return recv(socket_.get(), room, bytes, 0);
+    errno = 0;
+    const ssize_t n = ssl_ ? SSL_read(ssl_.get(), room, static_cast<int>(bytes))
+                           : recv(socket_.get(), room, bytes, 0);
+    if (n < 0 && errno == EAGAIN) ADD_FAILURE() << "waited in vain for bytes or the end";
+    return n;
   }
 
   UniqueFd socket_;
@@ -129,6 +142,7 @@ class Listener {
     socklen_t bytes = sizeof address;
     EXPECT_EQ(bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), bytes), 0);
     EXPECT_EQ(listen(socket_.get(), 16), 0);
+    SetReadDeadline(socket_.get());
     EXPECT_EQ(getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &bytes), 0);
     address_.host = "127.0.0.1";
     address_.port = ntohs(address.sin_port);
@@ -140,6 +154,7 @@ class Listener {
     path.copy(address.sun_path, sizeof address.sun_path - 1);
     EXPECT_EQ(bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     EXPECT_EQ(listen(socket_.get(), 16), 0);
+    SetReadDeadline(socket_.get());
     address_.kind = StreamAddress::Kind::kUnix;
     address_.path = path;
   }
@@ -149,7 +164,9 @@ class Listener {
 
   /// Waits for a connection. `ssl` is made its server end, and is taken.
   StreamPeer Accept(SSL* ssl = nullptr) const {
-    return {UniqueFd(accept(socket_.get(), nullptr, nullptr)), ssl};
+    UniqueFd socket(accept(socket_.get(), nullptr, nullptr));
+    if (!socket && errno == EAGAIN) ADD_FAILURE() << "waited in vain for a connection";
+    return {std::move(socket), ssl};
   }
 
   /// An Accept that waits fails.
