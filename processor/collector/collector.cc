@@ -109,11 +109,10 @@ class Collector::Impl final : public std::enable_shared_from_this<Impl>,
 Result<void> Collector::Impl::Start() {
   for (const ListenTarget& target : options_.listen) {
     if (target.kind == ListenTarget::Kind::kTls && !tls_) {
-      auto context = MakeServerContext(options_.tls);
-      if (!context) return tl::make_unexpected(std::move(context.error()));
-      tls_.emplace(std::move(*context));
+      TLSCOPE_TRY(auto context, MakeServerContext(options_.tls));
+      tls_.emplace(std::move(context));
     }
-    if (auto listening = Listen(target); !listening) return listening;
+    TLSCOPE_TRY(Listen(target));
   }
   Tick();
   return {};

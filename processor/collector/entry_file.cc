@@ -107,10 +107,9 @@ Result<ImportEnd> Importer::TakeEntries() {
     std::string_view bytes;
     const DelimitedReader::Status status = input_.Next(bytes);
     if (status == DelimitedReader::Status::kNeedMore) break;
-    const Result<void> taken = status == DelimitedReader::Status::kMessage
-                                   ? Take(bytes)
-                                   : Damaged("an entry of no possible length follows");
-    if (!taken) return tl::make_unexpected(taken.error());
+    TLSCOPE_TRY(status == DelimitedReader::Status::kMessage
+                    ? Take(bytes)
+                    : Damaged("an entry of no possible length follows"));
   }
   return options_.stopped && options_.stopped(std::chrono::milliseconds{0}) ? ImportEnd::kStopped
                                                                             : ImportEnd::kWhole;

@@ -261,15 +261,12 @@ Result<std::unique_ptr<Broker>> Broker::Open(asio::io_context& io, EventBus& bus
                                              BrokerOptions options, CommandHandler on_command) {
   AccessPolicy policy{.owner = geteuid()};
   if (!options.group.empty()) {
-    Result<Group> group = FindGroup(options.group);
-    if (!group) return tl::make_unexpected(group.error());
-    policy.group = std::move(*group);
+    TLSCOPE_TRY(policy.group, FindGroup(options.group));
   }
-  Result<AgentSocket> socket =
-      AgentSocket::Open({options.instance, policy.group, options.is_public});
-  if (!socket) return tl::make_unexpected(socket.error());
+  TLSCOPE_TRY(AgentSocket socket,
+              AgentSocket::Open({options.instance, policy.group, options.is_public}));
   auto impl = std::make_shared<Impl>(io, bus, std::move(options), std::move(on_command),
-                                     std::move(policy), std::move(*socket));
+                                     std::move(policy), std::move(socket));
   if (Result<void> started = impl->Start(); !started) {
     impl->Stop();
     return tl::make_unexpected(started.error());

@@ -35,7 +35,7 @@ Result<void> CheckReadable(const std::string& path, const char* what) {
 }
 
 Result<void> UseCa(ssl::context& context, const std::string& path) {
-  if (auto readable = CheckReadable(path, "CA certificates"); !readable) return readable;
+  TLSCOPE_TRY(CheckReadable(path, "CA certificates"));
   error_code error;
   if (path.empty())
     context.set_default_verify_paths(error);
@@ -54,8 +54,8 @@ Result<void> UseCertificate(ssl::context& context, const TlsOptions& options) {
                 "give its certificate, too");
   }
   const std::string& key = options.key_file.empty() ? certificate : options.key_file;
-  if (auto readable = CheckReadable(certificate, "client certificate"); !readable) return readable;
-  if (auto readable = CheckReadable(key, "key"); !readable) return readable;
+  TLSCOPE_TRY(CheckReadable(certificate, "client certificate"));
+  TLSCOPE_TRY(CheckReadable(key, "key"));
   error_code error;
   context.use_certificate_chain_file(certificate, error);
   if (error) {
@@ -94,7 +94,7 @@ class TlsClient::Impl {
     SSL_CTX_set_default_passwd_cb(context, RefusePassword);
     error_code error;
     context_.set_verify_mode(verify_ ? ssl::verify_peer : ssl::verify_none, error);
-    if (auto ca = UseCa(context_, options.ca_file); !ca) return ca;
+    TLSCOPE_TRY(UseCa(context_, options.ca_file));
     return UseCertificate(context_, options);
   }
 
@@ -131,8 +131,7 @@ Result<std::unique_ptr<TlsClient>> TlsClient::Open(const TlsOptions& options,
                 "give the name that is in its certificate");
   }
   auto impl = std::make_unique<Impl>(name, options.verify);
-  if (auto prepared = impl->Prepare(options); !prepared)
-    return tl::make_unexpected(prepared.error());
+  TLSCOPE_TRY(impl->Prepare(options));
   return std::unique_ptr<TlsClient>(new TlsClient(std::move(impl)));
 }
 

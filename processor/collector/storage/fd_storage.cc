@@ -18,10 +18,9 @@ constexpr std::chrono::milliseconds kPatience{100};
 
 Result<std::unique_ptr<FdStorage>> FdStorage::Open(int fd, std::string start,
                                                    OnFailure on_failure) {
-  Result<FdWriter> writer = FdWriter::Open(fd);
-  if (!writer) return tl::make_unexpected(std::move(writer.error()));
+  TLSCOPE_TRY(FdWriter writer, FdWriter::Open(fd));
   return std::unique_ptr<FdStorage>(
-      new FdStorage(std::move(*writer), std::move(start), std::move(on_failure)));
+      new FdStorage(std::move(writer), std::move(start), std::move(on_failure)));
 }
 
 std::optional<std::uint64_t> FdStorage::Prepare(std::size_t /*block_bytes*/) {

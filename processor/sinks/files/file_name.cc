@@ -83,16 +83,15 @@ Result<std::string> LiteralFolder(std::string_view folder) {
 Result<FileName> FileName::Parse(std::string_view pattern) {
   const std::size_t slash = pattern.rfind('/');
   const bool has_folder = slash != std::string_view::npos;
-  auto folder =
-      LiteralFolder(has_folder ? pattern.substr(0, std::max<std::size_t>(slash, 1)) : ".");
-  if (!folder) return tl::make_unexpected(std::move(folder.error()));
+  TLSCOPE_TRY(auto folder,
+              LiteralFolder(has_folder ? pattern.substr(0, std::max<std::size_t>(slash, 1)) : "."));
   FileName name;
-  name.folder_ = std::move(*folder);
+  name.folder_ = std::move(folder);
   name.pattern_ = pattern.substr(has_folder ? slash + 1 : 0);
   if (name.pattern_.empty() || name.pattern_ == "." || name.pattern_ == "..") {
     return Fail(Errc::kUsage, 0, "write to " + std::string(pattern), "name a file, not a folder");
   }
-  if (auto added = name.AddCells(); !added) return tl::make_unexpected(std::move(added.error()));
+  TLSCOPE_TRY(name.AddCells());
   const std::size_t longest = name.cells_.size() + kStampShape.size() + kGzip.size() + kHalf.size();
   if (longest > NAME_MAX) {
     return Fail(Errc::kUsage, 0, "write to " + std::string(pattern),

@@ -38,11 +38,9 @@ Result<KafkaConfPtr> MakeKafkaConf(const std::string& brokers,
                 "see CONFIGURATION.md of librdkafka for its properties");
   };
   for (const Property& property : kDefaults) {
-    if (auto result = set(property.key, property.value); !result)
-      return tl::make_unexpected(result.error());
+    TLSCOPE_TRY(set(property.key, property.value));
   }
-  if (auto result = set("bootstrap.servers", brokers); !result)
-    return tl::make_unexpected(result.error());
+  TLSCOPE_TRY(set("bootstrap.servers", brokers));
   for (const std::string& property : properties) {
     const std::size_t equals = property.find('=');
     if (equals == 0 || equals == std::string::npos) {
@@ -50,8 +48,7 @@ Result<KafkaConfPtr> MakeKafkaConf(const std::string& brokers,
                   "set up Kafka's client with '" + property.substr(0, equals) + "'",
                   "give properties as KEY=VALUE");
     }
-    if (auto result = set(property.substr(0, equals), property.substr(equals + 1)); !result)
-      return tl::make_unexpected(result.error());
+    TLSCOPE_TRY(set(property.substr(0, equals), property.substr(equals + 1)));
   }
   return conf;
 }

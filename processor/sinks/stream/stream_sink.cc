@@ -229,9 +229,7 @@ void StreamSink::Impl::Done() {
 Result<std::unique_ptr<StreamSink>> StreamSink::Open(StreamSinkOptions options) {
   std::unique_ptr<TlsClient> tls;
   if (options.address.kind == StreamAddress::Kind::kTls) {
-    auto client = TlsClient::Open(options.tls, options.address.host);
-    if (!client) return tl::make_unexpected(client.error());
-    tls = std::move(*client);
+    TLSCOPE_TRY(tls, TlsClient::Open(options.tls, options.address.host));
   }
   try {
     return std::unique_ptr<StreamSink>(
