@@ -7,6 +7,14 @@
 #include <cstdlib>
 #include <string_view>
 
+#ifdef __SANITIZE_ADDRESS__
+#define TLSCOPE_UNDER_ASAN
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TLSCOPE_UNDER_ASAN
+#endif
+#endif
+
 namespace tlscope {
 
 /// Whether what cannot be tested here is a failure.

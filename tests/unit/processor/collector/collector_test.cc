@@ -20,7 +20,7 @@
 #include "processor/collector/storage/file_storage.h"
 #include "processor/formats/line_format.h"
 #include "processor/wire/delimited.h"
-#include "tests/unit/processor/base/descriptor_limit.h"
+#include "tests/unit/leave_out.h"
 #include "tests/unit/processor/base/scratch_folder.h"
 #include "tlscope/v1/output.pb.h"
 
@@ -204,8 +204,10 @@ TEST_F(CollectorTest, WelcomesANewAgentWhileNothingCanBeStored) {
   EXPECT_TRUE(Receive(second).has_welcome());
 }
 
+// UBSan, which comes with ASan here, looks at the type of an object through a pipe, for which there
+// is no descriptor in this test.
+#ifndef TLSCOPE_UNDER_ASAN
 TEST_F(CollectorTest, TellsWhyNoAgentComesAndTakesThemOnceThereAreDescriptors) {
-  TLSCOPE_NEEDS_DESCRIPTOR_LIMIT();
   Open();
   // The socket of the agent takes the last number that is free.
   std::optional<testing::DescriptorLimit> one_more(std::in_place);
@@ -218,6 +220,7 @@ TEST_F(CollectorTest, TellsWhyNoAgentComesAndTakesThemOnceThereAreDescriptors) {
   ASSERT_EQ(notices_.size(), 1U);
   EXPECT_THAT(notices_[0], HasSubstr("Too many open files; raise the limit of open files"));
 }
+#endif
 
 TEST_F(CollectorTest, SaysThatItIsThere) {
   limits_.heartbeat = 20ms;

@@ -13,7 +13,7 @@
 
 #include "processor/metrics/http_endpoint.h"
 #include "tests/unit/await.h"
-#include "tests/unit/processor/base/descriptor_limit.h"
+#include "tests/unit/leave_out.h"
 #include "tests/unit/processor/metrics/http_peers.h"
 
 namespace tlscope {
@@ -170,8 +170,10 @@ TEST(HttpEndpointLimitsTest, HoldsNoMoreThan64ConnectionsAndServesEveryNewOne) {
   EXPECT_LE(served.stats().connections, 64U);
 }
 
+// UBSan, which comes with ASan here, looks at the type of an object through a pipe, for which there
+// is no descriptor in this test.
+#ifndef TLSCOPE_UNDER_ASAN
 TEST(HttpEndpointLimitsTest, AcceptsAgainOnceDescriptorsAreToBeHad) {
-  TLSCOPE_NEEDS_DESCRIPTOR_LIMIT();
   Served served;
   Client client(served.port());
   AwaitFor("a connection", [&] { return served.stats().connections == 1; });
@@ -183,6 +185,7 @@ TEST(HttpEndpointLimitsTest, AcceptsAgainOnceDescriptorsAreToBeHad) {
   one_more.reset();
   EXPECT_EQ(waiting.Ask(kGet).body, "metric 1\n");
 }
+#endif
 
 }  // namespace
 }  // namespace tlscope
