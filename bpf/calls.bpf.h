@@ -7,6 +7,10 @@
 #ifndef TLSCOPE_CALLS_BPF_H
 #define TLSCOPE_CALLS_BPF_H
 
+#include "bpf/base/counters.bpf.h"
+#include "bpf/base/kernel_types.bpf.h"
+#include "bpf/tlscope_abi.h"
+
 /* TLS in TLS in TLS; a power of two, for the verifier's sake. */
 #define MAX_DEPTH 4
 

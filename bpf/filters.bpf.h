@@ -7,6 +7,10 @@
 #ifndef TLSCOPE_FILTERS_BPF_H
 #define TLSCOPE_FILTERS_BPF_H
 
+#include "bpf/base/counters.bpf.h"
+#include "bpf/base/kernel_types.bpf.h"
+#include "bpf/tlscope_abi.h"
+
 #define FILTER_VALUES 1024
 
 /* Processes followed at once for --pid: those named, and what they fork. */

@@ -6,15 +6,16 @@
 #ifndef TLSCOPE_HANDSHAKE_BPF_H
 #define TLSCOPE_HANDSHAKE_BPF_H
 
-/* RFC 8446 5.1: type, version and length. */
-#define TLS_HEADER_LEN 5
-#define TLS_HANDSHAKE 22
-
-struct tls_header {
-	__u8 type;
-	__u8 version[2];
-	__u8 len[2];
-} __attribute__((packed));
+#include "bpf/base/counters.bpf.h"
+#include "bpf/base/kernel_types.bpf.h"
+#include "bpf/base/ring.bpf.h"
+#include "bpf/base/syscalls.bpf.h"
+#include "bpf/calls.bpf.h"
+#include "bpf/filters.bpf.h"
+#include "bpf/sockets.bpf.h"
+#include "bpf/streams.bpf.h"
+#include "bpf/tls_records.bpf.h"
+#include "bpf/tlscope_abi.h"
 
 /* RFC 8446 4: how a ClientHello and a ServerHello begin. */
 struct tls_hello {
@@ -40,8 +41,8 @@ static __always_inline __u8 find_hello(struct span *span)
 	    bpf_probe_read_user(&header, sizeof(header), (const void *)span->at))
 		return 0;
 	if (header.type == TLS_HANDSHAKE && header.version[0] == 3) {
-		span->at += TLS_HEADER_LEN;
-		span->len -= TLS_HEADER_LEN;
+		span->at += sizeof(header);
+		span->len -= sizeof(header);
 	}
 	if (span->len < sizeof(hello) ||
 	    bpf_probe_read_user(&hello, sizeof(hello), (const void *)span->at))

@@ -3,6 +3,11 @@
 #ifndef TLSCOPE_PAYLOAD_BPF_H
 #define TLSCOPE_PAYLOAD_BPF_H
 
+#include "bpf/base/counters.bpf.h"
+#include "bpf/base/kernel_types.bpf.h"
+#include "bpf/base/ring.bpf.h"
+#include "bpf/tlscope_abi.h"
+
 /* Plaintext bytes captured of one call; 0: all of them. */
 const volatile __u64 max_payload = 1 << 20;
 

@@ -3,6 +3,14 @@
 #ifndef TLSCOPE_SOCKETS_BPF_H
 #define TLSCOPE_SOCKETS_BPF_H
 
+#include "bpf/base/counters.bpf.h"
+#include "bpf/base/generation.bpf.h"
+#include "bpf/base/kernel_types.bpf.h"
+#include "bpf/base/ring.bpf.h"
+#include "bpf/base/syscalls.bpf.h"
+#include "bpf/filters.bpf.h"
+#include "bpf/tlscope_abi.h"
+
 struct stream_key {
 	__u64 ssl;
 	__u32 tgid;

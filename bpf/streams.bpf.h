@@ -3,6 +3,14 @@
 #ifndef TLSCOPE_STREAMS_BPF_H
 #define TLSCOPE_STREAMS_BPF_H
 
+#include "bpf/base/counters.bpf.h"
+#include "bpf/base/generation.bpf.h"
+#include "bpf/base/kernel_types.bpf.h"
+#include "bpf/base/ring.bpf.h"
+#include "bpf/calls.bpf.h"
+#include "bpf/sockets.bpf.h"
+#include "bpf/tlscope_abi.h"
+
 struct stream {
 	__u64 generation; /* tells apart SSL objects at one address */
 	__u64 bytes[TLSCOPE_DIRECTIONS]; /* plaintext moved so far */
@@ -68,6 +76,15 @@ static __always_inline void bind_socket(struct stream *stream, const struct stre
 	stream->sock_gone = 0;
 }
 
+/* For a stream that is given another descriptor: what is known of its socket no longer holds. */
+static __always_inline void forget_socket(struct stream *stream)
+{
+	stream->sock = 0;
+	stream->sock_generation = 0;
+	stream->alpn_told = 0;
+	__builtin_memset(&stream->tuple, 0, sizeof(stream->tuple));
+}
+
 /* The descriptor of the stream's socket, for the directions that SSL_set_fd told none for. */
 static __always_inline void name_fd(struct stream *stream, int fd)
 {
@@ -88,6 +105,48 @@ static __always_inline void bind_by_fd(struct stream *stream, const struct strea
 	sk = sock_of_fd(stream->fd[direction & 1]);
 	if (sk)
 		bind_socket(stream, key, sk, TLSCOPE_SOCK_SET_FD);
+}
+
+/* Tells userspace how far a stream came, if it came anywhere. */
+static __always_inline void emit_end(const struct stream_key *key, const struct stream *stream)
+{
+	struct tlscope_ssl_end *record;
+
+	if (!stream->bytes[TLSCOPE_READ] && !stream->bytes[TLSCOPE_WRITE])
+		return;
+	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+	if (!record) {
+		count(TLSCOPE_COUNT_RING_FULL_META, 0);
+		return;
+	}
+	fill_header(&record->header, TLSCOPE_RECORD_SSL_END, sizeof(*record));
+	record->ssl = key->ssl;
+	record->ssl_generation = stream->generation;
+	record->bytes[TLSCOPE_READ] = stream->bytes[TLSCOPE_READ];
+	record->bytes[TLSCOPE_WRITE] = stream->bytes[TLSCOPE_WRITE];
+	submit(record);
+}
+
+/* The object is freed: what comes at its address is another. */
+static __always_inline void end_stream(const struct stream_key *key, const struct stream *stream)
+{
+	emit_end(key, stream);
+	if (!bpf_map_delete_elem(&streams, key))
+		count(TLSCOPE_COUNT_STREAMS_ENDED, 0);
+}
+
+/* The object serves another connection from now on, with the descriptors and references it has. */
+static __always_inline void restart_stream(const struct stream_key *key,
+					   const struct stream *stream)
+{
+	struct stream fresh = {};
+
+	emit_end(key, stream);
+	fresh.generation = next_generation();
+	fresh.fd[TLSCOPE_READ] = stream->fd[TLSCOPE_READ];
+	fresh.fd[TLSCOPE_WRITE] = stream->fd[TLSCOPE_WRITE];
+	fresh.extra_refs = stream->extra_refs;
+	bpf_map_update_elem(&streams, key, &fresh, BPF_ANY);
 }
 
 #endif /* TLSCOPE_STREAMS_BPF_H */

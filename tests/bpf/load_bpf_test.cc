@@ -34,7 +34,7 @@ TEST(LoadBpfTest, TheVerifierTakesEveryProgramThatHasNoReplacement) {
   EXPECT_EQ(tlscope_bpf__load(skeleton.get()), 0);
 }
 
-// See bpf/own_stack.bpf.h.
+// See bpf/base/own_stack.bpf.h.
 TEST(LoadBpfTest, KeepsUprobeProgramsOffThePerCpuStack) {
   const SkeletonPtr skeleton(tlscope_bpf__open());
   ASSERT_NE(skeleton, nullptr);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The ring to userspace, and when to wake its reader. */
-#ifndef TLSCOPE_RING_BPF_H
-#define TLSCOPE_RING_BPF_H
+#ifndef TLSCOPE_BASE_RING_BPF_H
+#define TLSCOPE_BASE_RING_BPF_H
+
+#include "bpf/base/kernel_types.bpf.h"
+#include "bpf/tlscope_abi.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -41,4 +44,4 @@ static __always_inline void fill_header(struct tlscope_header *header, __u16 typ
 	bpf_get_current_comm(header->comm, sizeof(header->comm));
 }
 
-#endif /* TLSCOPE_RING_BPF_H */
+#endif /* TLSCOPE_BASE_RING_BPF_H */

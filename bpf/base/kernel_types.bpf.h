@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The kernel's structs, as far as we read them. Offsets here mean nothing: every access is
- * relocated by libbpf against the running kernel's BTF (CO-RE), so a field is listed by name and
- * type alone, and members of the kernel's anonymous unions stand directly in their struct.
+ * The kernel's structs, as far as we read them, and libbpf's helpers, which need its types first.
+ * Offsets here mean nothing: every access is relocated by libbpf against the running kernel's BTF
+ * (CO-RE), so a field is listed by name and type alone, and members of the kernel's anonymous
+ * unions stand directly in their struct.
  */
-#ifndef TLSCOPE_KERNEL_TYPES_BPF_H
-#define TLSCOPE_KERNEL_TYPES_BPF_H
+#ifndef TLSCOPE_BASE_KERNEL_TYPES_BPF_H
+#define TLSCOPE_BASE_KERNEL_TYPES_BPF_H
 
-#include <linux/types.h>
+#include <linux/bpf.h>
+#include <linux/ptrace.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -53,10 +59,6 @@ struct files_struct {
 	struct fdtable *fdt;
 };
 
-struct linux_binprm {
-	int argc;
-};
-
 typedef struct {
 	int counter;
 } atomic_t;
@@ -95,4 +97,4 @@ struct pt_regs___arm64 {
 /* include/uapi/linux/in.h */
 #define IPPROTO_TCP 6
 
-#endif /* TLSCOPE_KERNEL_TYPES_BPF_H */
+#endif /* TLSCOPE_BASE_KERNEL_TYPES_BPF_H */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What tells apart the things that live at one address, one after the other. */
-#ifndef TLSCOPE_GENERATION_BPF_H
-#define TLSCOPE_GENERATION_BPF_H
+#ifndef TLSCOPE_BASE_GENERATION_BPF_H
+#define TLSCOPE_BASE_GENERATION_BPF_H
+
+#include "bpf/base/kernel_types.bpf.h"
 
 static __u64 generations;
 
@@ -17,4 +19,4 @@ static __always_inline __u64 next_generation(void)
 	return *(volatile __u64 *)&generations;
 }
 
-#endif
+#endif /* TLSCOPE_BASE_GENERATION_BPF_H */

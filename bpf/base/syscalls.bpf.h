@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The system call that the current thread is in, and its arguments. */
-#ifndef TLSCOPE_SYSCALLS_BPF_H
-#define TLSCOPE_SYSCALLS_BPF_H
+#ifndef TLSCOPE_BASE_SYSCALLS_BPF_H
+#define TLSCOPE_BASE_SYSCALLS_BPF_H
 
 #include <asm/unistd.h>
+
+#include "bpf/base/kernel_types.bpf.h"
 
 #if defined(__TARGET_ARCH_x86)
 #define SYSCALL_NUMBER(regs) BPF_PROBE_READ(regs, orig_rax)
@@ -96,4 +98,4 @@ static __always_inline int moved_by_syscall(struct span *span)
 	return !bpf_probe_read_user(span, sizeof(*span), (const void *)vector);
 }
 
-#endif /* TLSCOPE_SYSCALLS_BPF_H */
+#endif /* TLSCOPE_BASE_SYSCALLS_BPF_H */

@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What a socket call of a watched thread tells, whichever hook of the kernel shows it. */
-#ifndef TLSCOPE_SOCKET_CALLS_BPF_H
-#define TLSCOPE_SOCKET_CALLS_BPF_H
+#ifndef TLSCOPE_SOCKET_IO_BPF_H
+#define TLSCOPE_SOCKET_IO_BPF_H
+
+#include "bpf/base/kernel_types.bpf.h"
+#include "bpf/base/syscalls.bpf.h"
+#include "bpf/calls.bpf.h"
+#include "bpf/handshake.bpf.h"
+#include "bpf/memory_bio.bpf.h"
+#include "bpf/sockets.bpf.h"
+#include "bpf/streams.bpf.h"
+#include "bpf/tlscope_abi.h"
 
 static __always_inline void bind_call(const struct thread *thread, struct call *call,
 				      struct sock *sk, __u8 layered)
@@ -132,4 +141,4 @@ static __always_inline void see_syscall(struct pt_regs *regs, long ret)
 	}
 }
 
-#endif /* TLSCOPE_SOCKET_CALLS_BPF_H */
+#endif /* TLSCOPE_SOCKET_IO_BPF_H */

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What was seen and what was lost, by cause. Userspace sums the CPUs. */
-#ifndef TLSCOPE_COUNTERS_BPF_H
-#define TLSCOPE_COUNTERS_BPF_H
+#ifndef TLSCOPE_BASE_COUNTERS_BPF_H
+#define TLSCOPE_BASE_COUNTERS_BPF_H
+
+#include "bpf/base/kernel_types.bpf.h"
+#include "bpf/tlscope_abi.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -23,4 +26,4 @@ static __always_inline void count(__u32 counter, __u64 bytes)
 		__sync_fetch_and_add(&row->bytes, bytes);
 }
 
-#endif /* TLSCOPE_COUNTERS_BPF_H */
+#endif /* TLSCOPE_BASE_COUNTERS_BPF_H */

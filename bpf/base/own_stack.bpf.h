@@ -6,8 +6,10 @@
  * then runs the same program, and each has the other's locals. A program that has a tail call
  * anywhere is spared.
  */
-#ifndef TLSCOPE_OWN_STACK_BPF_H
-#define TLSCOPE_OWN_STACK_BPF_H
+#ifndef TLSCOPE_BASE_OWN_STACK_BPF_H
+#define TLSCOPE_BASE_OWN_STACK_BPF_H
+
+#include "bpf/base/kernel_types.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -25,4 +27,4 @@ static __always_inline void keep_own_stack(struct pt_regs *ctx)
 		bpf_tail_call(ctx, &no_programs, 0);
 }
 
-#endif /* TLSCOPE_OWN_STACK_BPF_H */
+#endif /* TLSCOPE_BASE_OWN_STACK_BPF_H */
