@@ -102,7 +102,7 @@ static __always_inline void tell_hello(const struct thread *thread, const struct
 		struct stream *stream = bpf_map_lookup_elem(&streams, &key);
 
 		if (!stream)
-			return;
+			return; /* bind_call could not make it, and counted that */
 		head.ssl = call->ssl;
 		head.ssl_generation = stream->generation;
 	}
@@ -129,7 +129,11 @@ static __always_inline void tell_alpn(const struct thread *thread, const struct 
 	struct span span = {};
 	__u32 len = 0;
 
-	if (!stream || stream->alpn_told)
+	if (!stream) {
+		count(TLSCOPE_COUNT_MAP_FULL, 0);
+		return;
+	}
+	if (stream->alpn_told)
 		return;
 	if (bpf_probe_read_user(&span.at, sizeof(span.at), (const void *)call->buf) ||
 	    bpf_probe_read_user(&len, sizeof(len), (const void *)call->moved)) {

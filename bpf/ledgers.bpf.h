@@ -62,8 +62,11 @@ static __always_inline struct ledger *get_ledger(void)
 
 	if (ledger)
 		return ledger;
-	if (!bpf_map_update_elem(&ledgers, &id, &empty, BPF_NOEXIST))
-		count(TLSCOPE_COUNT_LEDGERS_MADE, 0);
+	if (bpf_map_update_elem(&ledgers, &id, &empty, BPF_NOEXIST)) {
+		count(TLSCOPE_COUNT_MAP_FULL, 0);
+		return NULL;
+	}
+	count(TLSCOPE_COUNT_LEDGERS_MADE, 0);
 	return bpf_map_lookup_elem(&ledgers, &id);
 }
 

@@ -3,6 +3,7 @@
 #ifndef TLSCOPE_SOCKET_IO_BPF_H
 #define TLSCOPE_SOCKET_IO_BPF_H
 
+#include "bpf/base/counters.bpf.h"
 #include "bpf/base/kernel_types.bpf.h"
 #include "bpf/base/syscalls.bpf.h"
 #include "bpf/calls.bpf.h"
@@ -21,8 +22,10 @@ static __always_inline void bind_call(const struct thread *thread, struct call *
 	if (call->known_sock != (__u64)sk) {
 		key = stream_key_of(thread, call->ssl);
 		stream = get_stream(&key);
-		if (!stream)
+		if (!stream) {
+			count(TLSCOPE_COUNT_MAP_FULL, 0);
 			return;
+		}
 		bind_socket(stream, &key, sk, TLSCOPE_SOCK_NESTED);
 		if (stream->sock != (__u64)sk)
 			return;

@@ -146,7 +146,8 @@ static __always_inline void restart_stream(const struct stream_key *key,
 	fresh.fd[TLSCOPE_READ] = stream->fd[TLSCOPE_READ];
 	fresh.fd[TLSCOPE_WRITE] = stream->fd[TLSCOPE_WRITE];
 	fresh.extra_refs = stream->extra_refs;
-	bpf_map_update_elem(&streams, key, &fresh, BPF_ANY);
+	if (bpf_map_update_elem(&streams, key, &fresh, BPF_ANY))
+		count(TLSCOPE_COUNT_MAP_FULL, 0);
 }
 
 #endif /* TLSCOPE_STREAMS_BPF_H */

@@ -9,7 +9,6 @@
 
 #include "bpf/base/counters.bpf.h"
 #include "bpf/base/kernel_types.bpf.h"
-#include "bpf/base/own_stack.bpf.h"
 #include "bpf/calls.bpf.h"
 #include "bpf/filters.bpf.h"
 #include "bpf/sockets.bpf.h"
@@ -113,24 +112,27 @@ int sendfile_enter(struct pt_regs *ctx)
 SEC("uretprobe")
 int sendfile_exit(struct pt_regs *ctx)
 {
-	struct thread *thread = find_thread();
 	__s64 sent = PT_REGS_RC(ctx);
+	struct thread *thread;
 	struct stream_key key;
 	struct stream *stream;
 	struct call call;
 
-	keep_own_stack(ctx);
-	if (!thread || !take_call(thread, PT_REGS_SP(ctx) - RETURN_POP, &call) || sent <= 0)
+	thread = end_call(ctx, &call);
+	if (!thread || sent <= 0)
 		return 0;
 	key = stream_key_of(thread, call.ssl);
 	stream = get_stream(&key);
-	if (stream) {
-		bind_by_fd(stream, &key, TLSCOPE_WRITE);
-		__sync_fetch_and_add(&stream->bytes[TLSCOPE_WRITE], sent);
-		if (!port_wanted(&stream->tuple)) {
-			count(TLSCOPE_COUNT_FILTERED, sent);
-			return 0;
-		}
+	if (!stream) {
+		count(TLSCOPE_COUNT_SEEN, sent);
+		count(TLSCOPE_COUNT_MAP_FULL, sent);
+		return 0;
+	}
+	bind_by_fd(stream, &key, TLSCOPE_WRITE);
+	__sync_fetch_and_add(&stream->bytes[TLSCOPE_WRITE], sent);
+	if (!port_wanted(&stream->tuple)) {
+		count(TLSCOPE_COUNT_FILTERED, sent);
+		return 0;
 	}
 	count(TLSCOPE_COUNT_SEEN, sent);
 	count(TLSCOPE_COUNT_SENDFILE, sent);

@@ -23,7 +23,10 @@ int handshake_enter(struct pt_regs *ctx)
 	return 0;
 }
 
-/* A handshake moves no plaintext, but shows where the SSL object reads and writes. */
+/*
+ * A handshake moves no plaintext, but shows where the SSL object reads and writes. One that was
+ * under way when the programs were attached is nothing lost, and not counted.
+ */
 SEC("uretprobe")
 int handshake_exit(struct pt_regs *ctx)
 {
@@ -53,11 +56,11 @@ int alpn_enter(struct pt_regs *ctx)
 SEC("uretprobe")
 int alpn_exit(struct pt_regs *ctx)
 {
-	struct thread *thread = find_thread();
+	struct thread *thread;
 	struct call call;
 
-	keep_own_stack(ctx);
-	if (thread && take_call(thread, PT_REGS_SP(ctx) - RETURN_POP, &call))
+	thread = end_call(ctx, &call);
+	if (thread)
 		tell_alpn(thread, &call);
 	return 0;
 }

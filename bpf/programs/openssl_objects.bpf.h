@@ -21,8 +21,10 @@ static __always_inline int ssl_argument(struct pt_regs *ctx, struct stream_key *
 	if (!process_wanted())
 		return 0;
 	thread = get_thread();
-	if (!thread)
+	if (!thread) {
+		count(TLSCOPE_COUNT_MAP_FULL, 0);
 		return 0;
+	}
 	*key = stream_key_of(thread, PT_REGS_PARM1(ctx));
 	return 1;
 }
@@ -79,8 +81,11 @@ int up_ref_enter(struct pt_regs *ctx)
 	if (!ssl_argument(ctx, &key))
 		return 0;
 	stream = get_stream(&key);
-	if (stream)
-		__sync_fetch_and_add(&stream->extra_refs, 1);
+	if (!stream) {
+		count(TLSCOPE_COUNT_MAP_FULL, 0);
+		return 0;
+	}
+	__sync_fetch_and_add(&stream->extra_refs, 1);
 	return 0;
 }
 
