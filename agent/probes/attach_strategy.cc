@@ -2,6 +2,7 @@
 #include "agent/probes/attach_strategy.h"
 
 #include <array>
+#include <string>
 
 namespace tlscope {
 namespace {
@@ -22,8 +23,37 @@ constexpr std::array<StrategyInfo, 4> kStrategies{{
      "the tracepoint sys_exit (CONFIG_HAVE_SYSCALL_TRACEPOINTS)"},
 }};
 
+// What the strategy lacks, and which would do instead; or what keeps the programs out altogether.
+Error WhyNot(const StrategyInfo& wanted, const Error& error, const StrategyTrial& trial) {
+  std::string others;
+  for (const StrategyInfo& other : kStrategies) {
+    if (other.strategy == wanted.strategy || !trial(&other)) continue;
+    others += (others.empty() ? "" : ", ") + std::string(other.name);
+  }
+  if (others.empty()) {
+    if (const auto none = trial(nullptr); !none) return none.error();
+  }
+  return {Errc::kUnsupported, error.error_number,
+          std::string("find sockets by ") + wanted.name + ", which takes " + wanted.needs,
+          "--attach-strategy auto" + (others.empty() ? "" : ", or one of " + others) +
+              " would do on this kernel"};
+}
+
 }  // namespace
 
 std::span<const StrategyInfo> AllStrategies() { return kStrategies; }
+
+Result<const StrategyInfo*> ChooseStrategy(AttachStrategy wanted, const StrategyTrial& trial) {
+  for (const StrategyInfo& strategy : kStrategies) {
+    const bool asked_for = wanted == strategy.strategy;
+    if (!asked_for && wanted != AttachStrategy::kAuto) continue;
+    const auto taken = trial(&strategy);
+    if (taken) return &strategy;
+    if (taken.error().code == Errc::kUsage) return tl::make_unexpected(taken.error());
+    if (asked_for) return tl::make_unexpected(WhyNot(strategy, taken.error(), trial));
+  }
+  TLSCOPE_TRY(trial(nullptr));
+  return nullptr;
+}
 
 }  // namespace tlscope

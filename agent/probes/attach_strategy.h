@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
+
+#include "processor/base/result.h"
 
 namespace tlscope {
 
@@ -26,5 +29,15 @@ struct StrategyInfo {
 
 /// All of them, in the order in which they are tried; kAuto is not among them.
 std::span<const StrategyInfo> AllStrategies();
+
+/// A kernel, as far as strategies go: sets one up, or says why it does not take it. nullptr stands
+/// for none of them, where sockets are only those that SSL_set_fd names.
+using StrategyTrial = std::function<Result<void>(const StrategyInfo*)>;
+
+/// Has the kernel set up the strategy that is wanted, or with kAuto the first that it takes, be it
+/// nullptr. The one returned was tried last. Fails with kUsage as soon as a trial does, since no
+/// kernel is to blame; else with kUnsupported, which says what the one wanted takes and which would
+/// do, or with what the kernel has against nullptr.
+Result<const StrategyInfo*> ChooseStrategy(AttachStrategy wanted, const StrategyTrial& trial);
 
 }  // namespace tlscope

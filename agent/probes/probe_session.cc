@@ -238,22 +238,21 @@ void DestroySkeleton(tlscope_bpf* skeleton) { tlscope_bpf__destroy(skeleton); }
 
 Result<std::unique_ptr<ProbeSession>> ProbeSession::Open(const ProbeOptions& options) {
   libbpf_set_print(LogLibbpf);
-  for (const StrategyInfo& strategy : AllStrategies()) {
-    const bool asked_for = options.strategy == strategy.strategy;
-    if (!asked_for && options.strategy != AttachStrategy::kAuto) continue;
-    auto session = OpenWith(options, &strategy);
-    if (session && !asked_for && strategy.strategy == AttachStrategy::kSyscall)
-      (*session)->shortcomings_.emplace_back(
-          "this kernel shows sockets at the end of system calls only: every system call on this "
-          "host takes a little longer");
-    if (session || session.error().code == Errc::kUsage) return session;
-    if (asked_for) return tl::make_unexpected(WhyNot(options, strategy, session.error()));
-  }
-  auto session = OpenWith(options, nullptr);
-  if (session)
-    (*session)->shortcomings_.emplace_back(
+  std::unique_ptr<ProbeSession> session;
+  const auto open = [&](const StrategyInfo* candidate) -> Result<void> {
+    TLSCOPE_TRY(session, OpenWith(options, candidate));
+    return {};
+  };
+  TLSCOPE_TRY(const auto* const strategy, ChooseStrategy(options.strategy, open));
+  if (strategy == nullptr)
+    session->shortcomings_.emplace_back(
         "this kernel shows no socket calls: only connections set up with SSL_set_fd are shown with "
         "their addresses");
+  else if (options.strategy == AttachStrategy::kAuto &&
+           strategy->strategy == AttachStrategy::kSyscall)
+    session->shortcomings_.emplace_back(
+        "this kernel shows sockets at the end of system calls only: every system call on this "
+        "host takes a little longer");
   return session;
 }
 
@@ -303,23 +302,6 @@ Result<std::unique_ptr<ProbeSession>> ProbeSession::Load(const ProbeOptions& opt
   if (auto result = AddDescendants(*session->skeleton_, options); !result)
     return tl::make_unexpected(result.error());
   return session;
-}
-
-// What a strategy lacks, and which would do instead; or what keeps the programs out altogether.
-Error ProbeSession::WhyNot(const ProbeOptions& options, const StrategyInfo& strategy,
-                           const Error& error) {
-  std::string others;
-  for (const StrategyInfo& other : AllStrategies()) {
-    if (other.strategy == strategy.strategy || !OpenWith(options, &other)) continue;
-    others += (others.empty() ? "" : ", ") + std::string(other.name);
-  }
-  if (others.empty()) {
-    if (const auto none = OpenWith(options, nullptr); !none) return none.error();
-  }
-  return {Errc::kUnsupported, error.error_number,
-          std::string("find sockets by ") + strategy.name + ", which takes " + strategy.needs,
-          "--attach-strategy auto" + (others.empty() ? "" : ", or one of " + others) +
-              " would do on this kernel"};
 }
 
 Result<void> ProbeSession::AttachSystemPrograms(const StrategyInfo* strategy) {

@@ -133,8 +133,6 @@ class ProbeSession {
                                                         const StrategyInfo* strategy);
   static Result<std::unique_ptr<ProbeSession>> Load(const ProbeOptions& options,
                                                     const StrategyInfo* strategy, bool has_loop);
-  static Error WhyNot(const ProbeOptions& options, const StrategyInfo& strategy,
-                      const Error& error);
   Result<void> AttachSystemPrograms(const StrategyInfo* strategy);
 
   // Links go before the programs they hold.

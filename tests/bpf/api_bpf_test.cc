@@ -197,6 +197,23 @@ TEST_P(ApiBpfTest, CountsWhatSslSendfileSendsAndLeavesItsPlace) {
   dlclose(stub);
 }
 
+TEST_P(ApiBpfTest, CountsTheReturnOfASendfileThatIsNestedTooDeepToFollow) {
+  constexpr int kFollowed = 4;
+  Start(OwnProcess());
+  const std::string path = StubLibrary();
+  void* const stub = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  ASSERT_NE(stub, nullptr) << path;
+  AttachTo(path);
+  const auto sendfile = reinterpret_cast<ssize_t (*)(void*, int, off_t, std::size_t, int)>(
+      dlsym(stub, "SSL_sendfile"));
+  std::uint64_t object = 0;
+  ASSERT_EQ(sendfile(&object, 0, 0, 100, kFollowed), 100);
+  const auto counters = Counters();
+  EXPECT_EQ(counters[TLSCOPE_COUNT_SENDFILE].events, std::uint64_t{kFollowed});
+  EXPECT_EQ(counters[TLSCOPE_COUNT_NO_CALL].events, 1U);
+  dlclose(stub);
+}
+
 TEST_P(ApiBpfTest, ForgetsTheOldestObjectsBeyondItsTableAndCountsThem) {
   constexpr std::uint64_t kObjects = 70'000;
   constexpr std::uint64_t kTable = 65'536;

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "agent/probes/probe_session.h"
 #include "agent/probes/ring_reader.h"
 #include "processor/events/decoder.h"
+#include "tests/bpf/kernel_features.h"
 
 namespace tlscope {
 
@@ -45,27 +47,30 @@ struct Attachment {
   AttachStrategy strategy = AttachStrategy::kAuto;
 };
 
-/// What the kernel lacks for a strategy; empty when it has it. Found out once.
-inline const std::string& WhyUnavailable(AttachStrategy strategy) {
-  static std::map<AttachStrategy, std::string> reasons{{AttachStrategy::kAuto, ""}};
-  const auto [reason, unknown] = reasons.try_emplace(strategy);
+/// What the agent says against a strategy, nothing when it takes it. Found out once.
+inline const std::optional<Error>& RefusalOf(AttachStrategy strategy) {
+  static std::map<AttachStrategy, std::optional<Error>> refusals{{AttachStrategy::kAuto, {}}};
+  const auto [refusal, unknown] = refusals.try_emplace(strategy);
   if (unknown) {
     ProbeOptions options;
     options.max_payload_bytes = 1 << 16;
     options.strategy = strategy;
-    if (const auto probes = ProbeSession::Open(options); !probes)
-      reason->second = probes.error().Describe();
+    if (const auto probes = ProbeSession::Open(options); !probes) refusal->second = probes.error();
   }
-  return reason->second;
+  return refusal->second;
 }
 
 /// Loads the programs for this very process and collects what they say. Each test runs once per
-/// attachment; one that the kernel does not have is skipped.
+/// attachment; one that the kernel does not have is skipped, one that it has must load.
 class CaptureFixture : public ::testing::TestWithParam<Attachment> {
  protected:
   void SetUp() override {
-    if (const std::string& reason = WhyUnavailable(GetParam().strategy); !reason.empty())
-      GTEST_SKIP() << reason;
+    const auto& refusal = RefusalOf(GetParam().strategy);
+    if (!refusal) return;
+    ASSERT_EQ(refusal->code, Errc::kUnsupported) << refusal->Describe();
+    ASSERT_FALSE(KernelHas(GetParam().strategy))
+        << "the kernel has the hooks, but does not take the programs: " << refusal->Describe();
+    GTEST_SKIP() << refusal->Describe();
   }
 
   static ProbeOptions OwnProcess() {

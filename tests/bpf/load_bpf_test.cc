@@ -11,6 +11,7 @@
 
 #include "agent/probes/probe_session.h"
 #include "tests/bpf/capture_fixture.h"
+#include "tests/bpf/kernel_features.h"
 
 namespace tlscope {
 namespace {
@@ -32,6 +33,22 @@ TEST(LoadBpfTest, TheVerifierTakesEveryProgramThatHasNoReplacement) {
     bpf_program__set_autoload(program, !IsReplaceable(bpf_program__name(program)));
   }
   EXPECT_EQ(tlscope_bpf__load(skeleton.get()), 0);
+}
+
+TEST(LoadBpfTest, HasNoNameThatTheKernelWouldCut) {
+  const SkeletonPtr skeleton(tlscope_bpf__open());
+  ASSERT_NE(skeleton, nullptr);
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton->obj) {
+    const std::string_view name = bpf_program__name(program);
+    EXPECT_LT(name.size(), BPF_OBJ_NAME_LEN) << name;
+  }
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, skeleton->obj) {
+    if (bpf_map__is_internal(map)) continue;
+    const std::string_view name = bpf_map__name(map);
+    EXPECT_LT(name.size(), BPF_OBJ_NAME_LEN) << name;
+  }
 }
 
 // See bpf/base/own_stack.bpf.h.
@@ -62,13 +79,14 @@ TEST(LoadBpfTest, RefusesALibraryThatIsNoOpenssl) {
   EXPECT_EQ(result.error().code, Errc::kNotFound);
 }
 
-TEST(LoadBpfTest, SaysWhatAStrategyLacksAndWhatWouldDo) {
+TEST(LoadBpfTest, TakesTheStrategiesThatTheKernelHasAndSaysWhatTheOthersLack) {
   for (const StrategyInfo& strategy : AllStrategies()) {
     SCOPED_TRACE(strategy.name);
     ProbeOptions options;
     options.max_payload_bytes = 1 << 16;  // more makes old kernels slow to load
     options.strategy = strategy.strategy;
     const auto probes = ProbeSession::Open(options);
+    ASSERT_EQ(probes.has_value(), KernelHas(strategy.strategy));
     if (probes.has_value()) continue;
     EXPECT_EQ(probes.error().code, Errc::kUnsupported);
     EXPECT_NE(probes.error().what.find(strategy.needs), std::string::npos);

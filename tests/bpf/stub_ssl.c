@@ -18,10 +18,13 @@ int SSL_write(void* ssl, const void* buf, int num) {
   return num;
 }
 
+/* This library's own, not the one of the libssl that the program is linked with. */
+static ssize_t own_sendfile(void* ssl, int fd, off_t offset, size_t size, int flags)
+    __attribute__((alias("SSL_sendfile")));
+
+/* Calls itself `flags` times, each inside the other. */
 ssize_t SSL_sendfile(void* ssl, int fd, off_t offset, size_t size, int flags) {
-  (void)ssl;
-  (void)fd;
-  (void)offset;
-  (void)flags;
+  ssize_t (*volatile self)(void*, int, off_t, size_t, int) = own_sendfile;
+  if (flags > 0 && self(ssl, fd, offset, size, flags - 1) < 0) return -1;
   return (ssize_t)size;
 }
