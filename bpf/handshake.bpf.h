@@ -10,10 +10,10 @@
 #include "bpf/base/kernel_types.bpf.h"
 #include "bpf/base/ring.bpf.h"
 #include "bpf/base/syscalls.bpf.h"
-#include "bpf/calls.bpf.h"
 #include "bpf/filters.bpf.h"
 #include "bpf/sockets.bpf.h"
 #include "bpf/streams.bpf.h"
+#include "bpf/threads.bpf.h"
 #include "bpf/tls_records.bpf.h"
 #include "bpf/tlscope_abi.h"
 

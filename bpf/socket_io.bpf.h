@@ -6,13 +6,17 @@
 #include "bpf/base/counters.bpf.h"
 #include "bpf/base/kernel_types.bpf.h"
 #include "bpf/base/syscalls.bpf.h"
-#include "bpf/calls.bpf.h"
 #include "bpf/handshake.bpf.h"
 #include "bpf/memory_bio.bpf.h"
 #include "bpf/sockets.bpf.h"
 #include "bpf/streams.bpf.h"
+#include "bpf/threads.bpf.h"
 #include "bpf/tlscope_abi.h"
 
+/*
+ * The socket of a call's SSL object is sk; layered: another SSL object is between. Once for each
+ * call and socket, since a call may make many socket calls.
+ */
 static __always_inline void bind_call(const struct thread *thread, struct call *call,
 				      struct sock *sk, __u8 layered)
 {
@@ -56,6 +60,7 @@ static __always_inline void see_records(struct thread *thread, struct sock *sk, 
 	struct call *call = top_call(thread);
 	struct span span;
 
+	/* Inside a call hellos are looked for, outside the records of memory BIOs, too. */
 	if (call ? !call->handshake : !thread->has_memory_bio || socket_taken(sk))
 		return;
 	if (moved <= 0 || !moved_by_syscall(&span))

@@ -7,8 +7,8 @@
 #include "bpf/base/generation.bpf.h"
 #include "bpf/base/kernel_types.bpf.h"
 #include "bpf/base/ring.bpf.h"
-#include "bpf/calls.bpf.h"
 #include "bpf/sockets.bpf.h"
+#include "bpf/threads.bpf.h"
 #include "bpf/tlscope_abi.h"
 
 struct stream {

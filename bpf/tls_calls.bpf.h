@@ -11,12 +11,12 @@
 #include "bpf/base/kernel_types.bpf.h"
 #include "bpf/base/own_stack.bpf.h"
 #include "bpf/base/ring.bpf.h"
-#include "bpf/calls.bpf.h"
 #include "bpf/filters.bpf.h"
 #include "bpf/memory_bio.bpf.h"
 #include "bpf/payload.bpf.h"
 #include "bpf/sockets.bpf.h"
 #include "bpf/streams.bpf.h"
+#include "bpf/threads.bpf.h"
 #include "bpf/tlscope_abi.h"
 
 /*

@@ -9,10 +9,10 @@
 
 #include "bpf/base/counters.bpf.h"
 #include "bpf/base/kernel_types.bpf.h"
-#include "bpf/calls.bpf.h"
 #include "bpf/filters.bpf.h"
 #include "bpf/sockets.bpf.h"
 #include "bpf/streams.bpf.h"
+#include "bpf/threads.bpf.h"
 #include "bpf/tls_calls.bpf.h"
 #include "bpf/tlscope_abi.h"
 

@@ -5,8 +5,8 @@
 
 #include "bpf/base/kernel_types.bpf.h"
 #include "bpf/base/own_stack.bpf.h"
-#include "bpf/calls.bpf.h"
 #include "bpf/handshake.bpf.h"
+#include "bpf/threads.bpf.h"
 #include "bpf/tls_calls.bpf.h"
 #include "bpf/tlscope_abi.h"
 

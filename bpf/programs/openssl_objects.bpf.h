@@ -6,10 +6,10 @@
 #include "bpf/base/counters.bpf.h"
 #include "bpf/base/kernel_types.bpf.h"
 #include "bpf/base/own_stack.bpf.h"
-#include "bpf/calls.bpf.h"
 #include "bpf/filters.bpf.h"
 #include "bpf/sockets.bpf.h"
 #include "bpf/streams.bpf.h"
+#include "bpf/threads.bpf.h"
 #include "bpf/tlscope_abi.h"
 
 /* Which SSL object a function was given; 0 when its process is not watched. */

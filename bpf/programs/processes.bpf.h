@@ -7,9 +7,9 @@
 #define TLSCOPE_PROGRAMS_PROCESSES_BPF_H
 
 #include "bpf/base/kernel_types.bpf.h"
-#include "bpf/calls.bpf.h"
 #include "bpf/filters.bpf.h"
 #include "bpf/ledgers.bpf.h"
+#include "bpf/threads.bpf.h"
 
 /* sched_process_exit(struct task_struct *p), in the thread that exits */
 SEC("tp_btf/sched_process_exit")

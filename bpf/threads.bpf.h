@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The SSL calls a thread is inside of. A call is known by the stack pointer at its entry: its
- * return comes with the same one, calls nested in it lie below, and what a longjmp left behind is
- * recognised because the stack has since been unwound above it.
+ * The threads that use TLS, and the SSL calls each is inside of. A call is known by the stack
+ * pointer at its entry: its return comes with the same one, calls nested in it lie below, and what
+ * a longjmp left behind is recognised because the stack has since been unwound above it.
  */
-#ifndef TLSCOPE_CALLS_BPF_H
-#define TLSCOPE_CALLS_BPF_H
+#ifndef TLSCOPE_THREADS_BPF_H
+#define TLSCOPE_THREADS_BPF_H
 
 #include "bpf/base/counters.bpf.h"
 #include "bpf/base/kernel_types.bpf.h"
@@ -26,9 +26,9 @@
 
 struct call {
 	__u64 sp; /* stack pointer at entry */
-	__u64 ssl; /* SSL * */
+	__u64 ssl; /* SSL *, or what another library has in its place */
 	__u64 buf; /* user address of the plaintext */
-	__u64 moved; /* user address of the size_t the _ex functions fill, else 0 */
+	__u64 moved; /* user address of the size_t that says how much moved; 0: the result does */
 	__u64 known_sock; /* struct sock * the stream is bound to; a nested call elsewhere rebinds
 			   */
 	__u8 direction;
@@ -144,4 +144,4 @@ static __always_inline int take_call(struct thread *thread, __u64 sp, struct cal
 	return 0;
 }
 
-#endif /* TLSCOPE_CALLS_BPF_H */
+#endif /* TLSCOPE_THREADS_BPF_H */
