@@ -8,17 +8,74 @@ namespace {
 
 constexpr std::size_t kMaxTokenBytes = 256;
 
+Trust AfterRequest(Trust trust, bool response_open) {
+  switch (trust) {
+    case Trust::kSure:
+    case Trust::kSureStray:
+      return Trust::kSure;
+    case Trust::kSettled:
+    case Trust::kSettledStray:
+      return response_open ? Trust::kOwed : Trust::kSure;
+    case Trust::kOwed:
+    case Trust::kLost:
+      break;
+  }
+  return trust;
+}
+
+Trust AfterRequestLoss(Trust trust) {
+  switch (trust) {
+    case Trust::kSure:
+    case Trust::kSettled:
+      return Trust::kOwed;
+    case Trust::kSureStray:
+      return Trust::kSettledStray;
+    case Trust::kSettledStray:
+    case Trust::kOwed:
+    case Trust::kLost:
+      break;
+  }
+  return trust;
+}
+
+Trust AfterStrayResponse(Trust trust) {
+  switch (trust) {
+    case Trust::kSure:
+    case Trust::kSureStray:
+      return Trust::kSureStray;
+    case Trust::kOwed:
+    case Trust::kSettled:
+    case Trust::kSettledStray:
+      return Trust::kSettledStray;
+    case Trust::kLost:
+      break;
+  }
+  return trust;
+}
+
+Trust AfterResponseLoss(Trust trust, bool outstanding) {
+  switch (trust) {
+    case Trust::kSure:
+      return outstanding ? Trust::kOwed : Trust::kSettled;
+    case Trust::kSureStray:
+      return Trust::kSettledStray;
+    case Trust::kOwed:
+    case Trust::kSettled:
+    case Trust::kSettledStray:
+    case Trust::kLost:
+      break;
+  }
+  return trust;
+}
+
 }  // namespace
 
 std::uint64_t ExchangeQueue::OnRequest(MethodKind method, bool upgrade_asked) {
   ++last_exchange_;
-  unclaimed_ = false;
-  if (in_doubt_) {
-    if (!MayResume()) {
-      ++unpaired_;
-      return 0;
-    }
-    in_doubt_ = false;
+  Enter(AfterRequest(trust_, response_open_));
+  if (trust_ != Trust::kSure) {
+    ++unpaired_;
+    return 0;
   }
   if (pending() == kMaxPending) {
     Pop();
@@ -28,26 +85,7 @@ std::uint64_t ExchangeQueue::OnRequest(MethodKind method, bool upgrade_asked) {
   return last_exchange_;
 }
 
-void ExchangeQueue::OnRequestLoss() {
-  if (!in_doubt_) unpaired_ = 0;
-  in_doubt_ = true;
-  // The loss may be noticed after the lost request's response has come.
-  if (!unclaimed_) answer_owed_ = true;
-}
-
-void ExchangeQueue::OnResponseLoss() {
-  if (pending() + forgotten_ + unpaired_ != 0) answer_owed_ = true;
-  in_doubt_ = true;
-  unpaired_ = 0;
-  forgotten_ = 0;
-  pending_.clear();
-  first_ = 0;
-}
-
-bool ExchangeQueue::MayResume() const {
-  return !pipelined_ && !response_open_ && !answer_owed_ && unpaired_ == 0 && pending() == 0 &&
-         forgotten_ == 0;
-}
+void ExchangeQueue::OnRequestLoss() { Enter(AfterRequestLoss(trust_)); }
 
 PendingRequest ExchangeQueue::Next() const {
   if (forgotten_ != 0 || pending() == 0) return {};
@@ -56,16 +94,26 @@ PendingRequest ExchangeQueue::Next() const {
 
 void ExchangeQueue::OnFinalResponse() {
   response_open_ = true;
-  if (pending() + forgotten_ + unpaired_ > 1) pipelined_ = true;
+  if (Outstanding() > 1) {
+    pipelined_ = true;
+    Enter(trust_);
+  }
   if (forgotten_ != 0) {
     --forgotten_;
   } else if (pending() != 0) {
     Pop();
   } else {
-    unclaimed_ = true;
-    answer_owed_ = false;
-    if (unpaired_ != 0) --unpaired_;
+    Enter(AfterStrayResponse(trust_));
+    unpaired_ = 0;
   }
+}
+
+void ExchangeQueue::OnResponseLoss() {
+  Enter(AfterResponseLoss(trust_, Outstanding() != 0));
+  unpaired_ = 0;
+  forgotten_ = 0;
+  pending_.clear();
+  first_ = 0;
 }
 
 void ExchangeQueue::OnFinalResponseEnd() { response_open_ = false; }
@@ -75,6 +123,11 @@ void ExchangeQueue::OnUpgrade(UpgradeKind kind, std::string_view token,
   upgrade_ = kind;
   extensions_ = extensions;
   upgrade_token_ = token.substr(0, kMaxTokenBytes);
+}
+
+void ExchangeQueue::Enter(Trust trust) {
+  const bool sure = trust == Trust::kSure || trust == Trust::kSureStray;
+  trust_ = sure || !pipelined_ ? trust : Trust::kLost;
 }
 
 void ExchangeQueue::Pop() {

@@ -30,6 +30,38 @@ enum class UpgradeKind : std::uint8_t {
   kTunnel,    ///< by 2xx to CONNECT (RFC 9110 9.3.6)
 };
 
+/// How far the pairs of a connection can be trusted. In doubt is every state that is not sure:
+/// requests were lost or abandoned, so a new one may stand behind them.
+///
+/// | state        | request     | requests lost | stray response | responses lost |
+/// | ------------ | ----------- | ------------- | -------------- | -------------- |
+/// | Sure         | .           | Owed          | SureStray      | Owed / Settled |
+/// | SureStray    | Sure        | SettledStray  | .              | SettledStray   |
+/// | Owed         | .           | .             | SettledStray   | .              |
+/// | Settled      | Sure / Owed | Owed          | SettledStray   | .              |
+/// | SettledStray | Sure / Owed | .             | .              | .              |
+/// | Lost         | .           | .             | .              | .              |
+///
+/// - `.`: the state stays.
+/// - A request is paired when it leads to Sure. `Sure / Owed`: Sure unless a response is under way.
+/// - A stray response is a final one that no known request waits for. One that finds its request
+///   changes nothing.
+/// - `Owed / Settled`: Owed if requests were waiting, which are abandoned.
+/// - Once two requests were outstanding when a response came, the connection pipelines: Lost takes
+///   the place of every other state in doubt.
+///
+/// Requests are outstanding in Sure, Owed and Lost only: a response can be stray only when no known
+/// request waits, and one that leads out of Owed answers the only one that may have come since.
+enum class Trust : std::uint8_t {
+  kSure,          ///< every loss so far is made good
+  kSureStray,     ///< and a stray response came since the last request: if a loss of requests turns
+                  ///< up, it answered what was lost
+  kOwed,          ///< in doubt, and what was lost or abandoned has had no answer
+  kSettled,       ///< in doubt, and there was nothing to answer
+  kSettledStray,  ///< in doubt, and a stray response came since the last request
+  kLost,          ///< in doubt for good
+};
+
 /// What the request direction of one connection tells the response direction, and back.
 ///
 /// Responses come in the order of their requests (RFC 9112 9.3), so pairing is a queue. Bytes lost
@@ -43,7 +75,7 @@ enum class UpgradeKind : std::uint8_t {
 /// no response is under way, and what was lost or abandoned was answered as far as can be told,
 /// which is that an unpaired response has ended since. That a client which sends then has had all
 /// its answers holds unless it pipelines, so a connection on which pipelining was seen does not
-/// resume. Where a pair cannot be sure there is none.
+/// resume. Where a pair cannot be sure there is none. Trust has the states.
 ///
 /// Bounded: kMaxPending requests; of more the oldest are forgotten and their responses unpaired.
 class ExchangeQueue {
@@ -83,20 +115,20 @@ class ExchangeQueue {
   std::size_t pending() const { return pending_.size() - first_; }
 
  private:
-  bool MayResume() const;
+  void Enter(Trust trust);
+  /// Requests that are not answered, known or not.
+  std::uint64_t Outstanding() const { return pending() + forgotten_ + unpaired_; }
   void Pop();
 
   std::vector<PendingRequest> pending_;  ///< from first_ on; a deque would cost 600 bytes idle
   std::size_t first_ = 0;
   std::uint64_t last_exchange_ = 0;
   std::uint64_t forgotten_ = 0;  ///< requests dropped from the front, not yet answered
+  std::uint64_t unpaired_ = 0;   ///< requests since kOwed was entered, not yet answered
 
-  bool in_doubt_ = false;       ///< requests may have been lost, or abandoned
-  bool answer_owed_ = false;    ///< in doubt: no unpaired response has ended since
-  bool pipelined_ = false;      ///< two were in flight when an answer came
+  Trust trust_ = Trust::kSure;
+  bool pipelined_ = false;      ///< two were outstanding when a response came
   bool response_open_ = false;  ///< between OnFinalResponse and OnFinalResponseEnd
-  bool unclaimed_ = false;      ///< since the last request, a response came that answers none
-  std::uint64_t unpaired_ = 0;  ///< in doubt: requests since, less responses since
 
   UpgradeKind upgrade_ = UpgradeKind::kNone;
   std::string upgrade_token_;

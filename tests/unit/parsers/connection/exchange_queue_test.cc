@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <ostream>
+#include <string>
+#include <string_view>
+
 namespace tlscope::http1 {
 namespace {
 
@@ -102,6 +106,81 @@ TEST(ExchangeQueueTest, DoesNotResumeWhereRequestsWerePipelined) {
   EXPECT_EQ(Answer(queue), 0U);
   EXPECT_EQ(Ask(queue), 0U);
 }
+
+/// A row: what happens on a connection, and the exchange of each request and response.
+struct Story {
+  /// q a request, r a final response, e its end; Q bytes of requests are lost, R of responses.
+  std::string_view events;
+  std::string_view exchanges;  ///< a digit for each q and r; 0: unpaired
+};
+
+void PrintTo(const Story& story, std::ostream* out) { *out << story.events; }
+
+std::string Play(std::string_view events) {
+  ExchangeQueue queue;
+  std::string exchanges;
+  for (const char event : events) {
+    switch (event) {
+      case 'q':
+        exchanges += std::to_string(Ask(queue));
+        break;
+      case 'r':
+        exchanges += std::to_string(queue.Next().exchange);
+        queue.OnFinalResponse();
+        break;
+      case 'e':
+        queue.OnFinalResponseEnd();
+        break;
+      case 'Q':
+        queue.OnRequestLoss();
+        break;
+      case 'R':
+        queue.OnResponseLoss();
+        break;
+    }
+  }
+  return exchanges;
+}
+
+class TrustTest : public testing::TestWithParam<Story> {};
+
+TEST_P(TrustTest, PairsWhatIsSureAndNothingElse) {
+  EXPECT_EQ(Play(GetParam().events), GetParam().exchanges);
+}
+
+// One for each cell of the table in the header, and more events that tell where it leads.
+INSTANTIATE_TEST_SUITE_P(Sure, TrustTest,
+                         testing::Values(Story{"qreqre", "1122"}, Story{"Qq", "0"},
+                                         Story{"qQreqreq", "11003"}, Story{"reQq", "01"},
+                                         Story{"qRq", "10"}, Story{"qRreq", "102"},
+                                         Story{"Rq", "1"}, Story{"RQq", "0"}));
+INSTANTIATE_TEST_SUITE_P(StrayWhileSure, TrustTest,
+                         testing::Values(Story{"reqre", "011"}, Story{"reqreQq", "0110"},
+                                         Story{"reQqre", "011"}, Story{"rereQq", "001"},
+                                         Story{"reRq", "01"}, Story{"reRQq", "01"}));
+INSTANTIATE_TEST_SUITE_P(Owed, TrustTest,
+                         testing::Values(Story{"Qqq", "00"}, Story{"Qqreq", "002"},
+                                         Story{"QQq", "0"}, Story{"QQreq", "01"},
+                                         Story{"Qreq", "01"}, Story{"Qrq", "00"},
+                                         Story{"QreQq", "01"}, Story{"QRq", "0"},
+                                         Story{"QRreq", "01"}, Story{"qQRreq", "102"}));
+INSTANTIATE_TEST_SUITE_P(Settled, TrustTest,
+                         testing::Values(Story{"Rqre", "11"}, Story{"qrRq", "110"},
+                                         Story{"qrReq", "112"}, Story{"qrRqreq", "11003"},
+                                         Story{"RQq", "0"}, Story{"RreQq", "01"}, Story{"RRq", "1"},
+                                         Story{"RRQq", "0"}));
+INSTANTIATE_TEST_SUITE_P(StrayWhileSettled, TrustTest,
+                         testing::Values(Story{"Qreqre", "011"}, Story{"Qrqeq", "000"},
+                                         Story{"Qrqereq", "0002"}, Story{"QreQQq", "01"},
+                                         Story{"QrereQq", "001"}, Story{"QreRq", "01"},
+                                         Story{"QreRQq", "01"}));
+INSTANTIATE_TEST_SUITE_P(Lost, TrustTest,
+                         testing::Values(Story{"qqrereRq", "12120"}, Story{"qqrereQq", "12120"},
+                                         Story{"qqrereRreq", "121200"},
+                                         Story{"qqQreqrereq", "1210200"},
+                                         Story{"QqqreRQreq", "00000"},
+                                         Story{"qqrereQreQRreq", "1212000"},
+                                         Story{"qqrereqre", "121233"}));
 
 TEST(ExchangeQueueTest, ForgetsTheOldestOfTooManyAndStaysInStep) {
   ExchangeQueue queue;
