@@ -89,6 +89,16 @@ struct Input {
   ParserLimits limits;
 };
 
+/// A response's `bytes`, after `requests`.
+inline Input ResponseTo(std::string requests, std::string bytes, StreamEnd end) {
+  Input input;
+  input.role = Role::kResponse;
+  input.bytes = std::move(bytes);
+  input.requests_before = std::move(requests);
+  input.end = end;
+  return input;
+}
+
 /// What came of it.
 struct Outcome {
   Messages messages;

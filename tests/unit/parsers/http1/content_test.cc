@@ -40,12 +40,7 @@ std::string Chunks(std::string_view body, std::size_t chunk_bytes) {
 }
 
 Input ResponseInput(std::string bytes, StreamEnd end = StreamEnd::kIdle) {
-  Input input;
-  input.role = Role::kResponse;
-  input.bytes = std::move(bytes);
-  input.requests_before = kGet;
-  input.end = end;
-  return input;
+  return ResponseTo(kGet, std::move(bytes), end);
 }
 
 class Http1CodedBodyTest : public testing::TestWithParam<Coded> {};

@@ -31,12 +31,7 @@ Messages Parts(const std::string& head, const std::vector<std::string>& bodies) 
 }
 
 Input ResponseInput(std::string bytes, StreamEnd end = StreamEnd::kIdle) {
-  Input input;
-  input.role = Role::kResponse;
-  input.bytes = std::move(bytes);
-  input.requests_before = kGet;
-  input.end = end;
-  return input;
+  return ResponseTo(kGet, std::move(bytes), end);
 }
 
 std::string HeadOf(std::string_view fields, std::string_view type = "text/event-stream") {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <zlib.h>
-
+#include "tests/unit/parsers/content/compressed.h"
 #include "tests/unit/parsers/http2/http2_testing.h"
 
 namespace tlscope {
@@ -21,20 +20,6 @@ constexpr char kRpc[] = "/pkg.Service/Method";
 std::string Prefixed(std::string_view message, bool compressed = false) {
   return std::string(1, compressed ? '\1' : '\0') +
          Uint32(static_cast<std::uint32_t>(message.size())) + std::string(message);
-}
-
-std::string Gzip(std::string_view text) {
-  z_stream stream{};
-  deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
-  std::string out(256, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
 }
 
 /// The messages of `input`, which are the same in every split.

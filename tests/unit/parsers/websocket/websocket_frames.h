@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "parsers/websocket/frame.h"
+#include "tests/unit/parsers/content/compressed.h"
 
 namespace tlscope::testing_support {
 
@@ -47,29 +48,19 @@ inline std::string Frame(const FrameSpec& spec, std::string_view payload) {
 /// One side's permessage-deflate (RFC 7692 7.2.1).
 class MessageDeflater {
  public:
-  explicit MessageDeflater(int window_bits = 15) {
-    deflateInit2(&stream_, 9, Z_DEFLATED, -window_bits, 8, Z_DEFAULT_STRATEGY);
-  }
-  ~MessageDeflater() { deflateEnd(&stream_); }
-  MessageDeflater(const MessageDeflater&) = delete;
-  MessageDeflater& operator=(const MessageDeflater&) = delete;
+  explicit MessageDeflater(int window_bits = 15) : compressor_(-window_bits) {}
 
   std::string Deflate(std::string_view message) {
-    std::string out(deflateBound(&stream_, static_cast<uLong>(message.size())) + 64, '\0');
-    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(message.data()));
-    stream_.avail_in = static_cast<uInt>(message.size());
-    stream_.next_out = reinterpret_cast<Bytef*>(out.data());
-    stream_.avail_out = static_cast<uInt>(out.size());
-    deflate(&stream_, Z_SYNC_FLUSH);
-    out.resize(out.size() - stream_.avail_out - 4);
+    std::string out = compressor_.Compress(message, Z_SYNC_FLUSH);
+    out.resize(out.size() - 4);
     return out;
   }
 
   /// The next message shares nothing with those before.
-  void Forget() { deflateReset(&stream_); }
+  void Forget() { compressor_.Reset(); }
 
  private:
-  z_stream stream_{};
+  Compressor compressor_;
 };
 
 }  // namespace tlscope::testing_support
