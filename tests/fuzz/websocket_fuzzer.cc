@@ -13,6 +13,7 @@
 #include "parsers/parser_registry.h"
 #include "parsers/websocket/websocket_parser.h"
 #include "tests/fuzz/check.h"
+#include "tests/fuzz/parser_fuzzing.h"
 
 namespace tlscope::websocket {
 namespace {
@@ -26,16 +27,10 @@ constexpr std::uint64_t kAmpleBytes = 1U << 20;
 class Recorder final : public MessageHandler {
  public:
   void OnMessage(Message&& message) override {
-    std::uint64_t lost = 0;
-    for (const BodyGap& gap : message.gaps) lost += gap.bytes;
-    const std::uint64_t shown = message.body.size() + lost + message.cut_bytes;
-    Check(!message.decoded_from.empty() || message.content_bytes == shown,
-          "content is body, gaps and cut");
-    Check(message.body.size() <= kLimits.body_bytes, "the body is within its limit");
+    fuzzing::CheckMessage(message, kLimits, 0);
     Check(message.body.size() + message.cut_bytes <= kLimits.decoded_bytes ||
               message.decoded_from.empty(),
           "a decoded message is within its limit");
-    Check(message.gaps.empty() || !message.complete, "a message with gaps is not complete");
     const bool frame = message.parser == ParserType::kWebSocket;
     Check(frame == (message.frame != FrameKind::kNone), "a frame has a kind");
     Check(frame || !message.complete, "what is no frame is not complete");
