@@ -10,9 +10,11 @@
 #include "parsers/connection/parser_context.h"
 #include "parsers/content/message_builder.h"
 #include "parsers/core/stream_parser.h"
-#include "parsers/http1/chunked.h"
+#include "parsers/http1/body_reader.h"
+#include "parsers/http1/carry.h"
 #include "parsers/http1/framing.h"
 #include "parsers/http1/head.h"
+#include "parsers/http1/skipped_bytes.h"
 
 namespace tlscope::http1 {
 
@@ -42,7 +44,6 @@ class Http1Parser final : public StreamParser {
  public:
   /// Both must outlive the parser.
   Http1Parser(Role role, ParserContext& context, MessageHandler& handler);
-  ~Http1Parser() override;
   Http1Parser(const Http1Parser&) = delete;
   Http1Parser& operator=(const Http1Parser&) = delete;
 
@@ -59,53 +60,56 @@ class Http1Parser final : public StreamParser {
   std::size_t held_bytes() const override;
 
  private:
+  /// Where the next byte is expected to be.
+  ///
+  /// | state   | a byte                       | a loss                           | the end        |
+  /// | ------- | ---------------------------- | -------------------------------- | -------------- |
+  /// | Head    | Body, Peek, Head or Stopped  | what is held is skipped: Head    | like a loss    |
+  /// |         | after a whole head; Skip     |                                  |                |
+  /// |         | when it can be none          |                                  |                |
+  /// | Skip    | Head after the line's end    | what is held is skipped: Head    | like a loss    |
+  /// | Peek    | Head before a status line,   | a body after all: see Body       | see Body       |
+  /// |         | else Body                    |                                  |                |
+  /// | Body    | Head after its last          | a gap; Head if the framing does  | complete or    |
+  /// |         |                              | not cover it                     | not: emitted   |
+  /// | Stopped | kept for TakeRest            | the next parser's                | nothing        |
+  ///
+  /// A head whose place is a guess (resynchronising_) follows where the framing broke or did not
+  /// cover a loss.
   enum class State : std::uint8_t {
-    kHead,        ///< at a head's first byte or inside a head; after Reject: perhaps
-    kSkip,        ///< inside a line that begins no message
-    kPeek,        ///< after the head of an unpaired response, which may be one to HEAD
-    kLength,      ///< in a body of remaining_ bytes more
-    kChunked,     ///< in a chunked body
-    kUntilClose,  ///< in a body that ends with the connection
-    kStopped,     ///< kUpgrade was returned
+    kHead,     ///< at a head's first byte or inside a head; after Reject: perhaps
+    kSkip,     ///< inside a line that begins no message
+    kPeek,     ///< after the head of an unpaired response, which may be one to HEAD
+    kBody,     ///< in body_
+    kStopped,  ///< kUpgrade was returned
   };
 
-  /// What became of some bytes. `waiting`: the rest is needed again, with more behind it.
-  struct Step {
-    std::size_t consumed;
-    bool waiting;
-  };
-
-  std::size_t Run(std::string_view bytes);
-  Step StepOnce(std::string_view bytes);
-  Step StepHead(std::string_view bytes);
-  Step StepSkip(std::string_view bytes);
+  // Each state's answer to bytes stands beside its answers to a loss and to the end.
+  Step StepOnce(std::string_view bytes, std::uint64_t ktime_ns);
+  Step StepHead(std::string_view bytes, std::uint64_t ktime_ns);
+  Step StepSkip(std::string_view bytes, std::uint64_t ktime_ns);
+  void AbandonLine(std::uint64_t gap_bytes);
   Step StepPeek(std::string_view bytes);
-  Step StepLength(std::string_view bytes);
-  Step StepChunked(std::string_view bytes);
+  void EndPeek();
+  Step StepBody(std::string_view bytes);
+  void LoseInBody(std::uint64_t bytes, std::uint64_t ktime_ns);
+  void EndBody(StreamEnd end);
 
-  Step Reject(std::string_view bytes);
-  Step BeginMessage(std::string_view head);
+  Step Reject(std::string_view bytes, std::uint64_t ktime_ns);
+  Step BeginMessage(std::string_view bytes, std::uint64_t ktime_ns);
   BodyKind ReadBodyKind() const;
   void NoteRequest(std::string_view method);
   void NoteResponse(std::string_view head, BodyKind body);
-  void EnterBody(BodyKind body);
-  void BeginParts();
-  void EndPeek();
+  void EnterBody(BodyKind kind);
+  void StartBody();
   void EmitMessage();
   void EmitIncomplete();
 
-  void Skip(std::string_view bytes);
-  void EmitSkipped();
+  void SkipCarried();
+  void SettleCarried();
   void Resynchronise();
-  void AbandonHead(std::uint64_t gap_bytes);
-  void GapInLength(std::uint64_t bytes, std::uint64_t ktime_ns);
-  void Stop();
-
   bool AtUpgrade() const;
-  std::uint64_t KtimeHere() const;
-  void FeedPending(std::string_view& bytes);
-  void Keep(std::string_view bytes);
-  void SettlePending();
+  void Stop();
 
   const Role role_;
   ParserContext& context_;
@@ -115,23 +119,16 @@ class Http1Parser final : public StreamParser {
   bool resynchronising_ = false;  ///< the next head's place is a guess
   bool joined_ = false;           ///< no message yet, but other bytes before
   bool final_response_ = false;   ///< the message being built is one, for the queue
-  State peeked_ = State::kHead;   ///< the body to enter if it was not one to HEAD
   HeadReader head_;
-  ChunkedDecoder chunked_;
-  std::uint64_t remaining_ = 0;
+  BodyReader body_;
   MessageBuilder message_;
-  std::unique_ptr<MessageBuilder> skipped_;  ///< bytes of no message; made when needed
+  SkippedBytes skipped_;
 
-  /// The bytes not consumed yet: part of a head or of a line. Counted in the budget.
-  std::string pending_;
-  std::uint64_t pending_taken_ = 0;
-  std::string rest_;  ///< for TakeRest; at most what one Feed brought and pending_ held
+  Carry carry_;
+  std::string rest_;  ///< for TakeRest; at most what one Feed brought and carry_ held
 
-  std::uint64_t now_ns_ = 0;            ///< of the last Feed
-  std::uint64_t pending_ktime_ns_ = 0;  ///< of pending_'s first byte
-  std::uint64_t head_ktime_ns_ = 0;     ///< of the head's first byte
-  std::size_t fresh_from_ = 0;          ///< in Run's bytes: those before came in earlier calls
-  std::size_t position_ = 0;            ///< in Run's bytes: where the current step begins
+  std::uint64_t now_ns_ = 0;         ///< of the last Feed
+  std::uint64_t head_ktime_ns_ = 0;  ///< of the head's first byte
 };
 
 std::unique_ptr<StreamParser> MakeRequestParser(ParserContext& context, MessageHandler& handler);

@@ -155,7 +155,8 @@ INSTANTIATE_TEST_SUITE_P(Sure, TrustTest,
                                          Story{"qRq", "10"}, Story{"qRreq", "102"},
                                          Story{"Rq", "1"}, Story{"RQq", "0"}));
 INSTANTIATE_TEST_SUITE_P(StrayWhileSure, TrustTest,
-                         testing::Values(Story{"reqre", "011"}, Story{"reqreQq", "0110"},
+                         testing::Values(Story{"reqre", "011"}, Story{"rQq", "00"},
+                                         Story{"rRq", "00"}, Story{"reqreQq", "0110"},
                                          Story{"reQqre", "011"}, Story{"rereQq", "001"},
                                          Story{"reRq", "01"}, Story{"reRQq", "01"}));
 INSTANTIATE_TEST_SUITE_P(Owed, TrustTest,
