@@ -108,7 +108,7 @@ void StreamConnection::Continue() {
   if (!control_.empty()) return Write(true);
   if (heartbeat_due_) return MakeHeartbeat() ? Write(true) : Write(false);
   do {
-    if (!held) spool_.Gather(parts_, Transport::kMaxParts, kWriteBytes);
+    if (!held) spool_.Gather(parts_, ByteStream::kMaxParts, kWriteBytes);
     if (!held && !parts_.empty()) return Write(false);
     // After Gather, which may have given up the last of them.
     if (finishing_ && spool_.Empty()) return Shutdown();

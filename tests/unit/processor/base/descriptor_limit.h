@@ -6,22 +6,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define TLSCOPE_ADDRESS_SANITIZER
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define TLSCOPE_ADDRESS_SANITIZER
-#endif
-
-/// Begins a test that uses DescriptorLimit.
-#ifdef TLSCOPE_ADDRESS_SANITIZER
-#define TLSCOPE_NEEDS_DESCRIPTOR_LIMIT() \
-  GTEST_SKIP() << "UBSan looks at an object's type through a pipe, which cannot be made here"
-#else
-#define TLSCOPE_NEEDS_DESCRIPTOR_LIMIT() static_cast<void>(0)
-#endif
-
 namespace tlscope::testing {
 
 /// Leaves the process one descriptor that it may still get, for as long as this lives.

@@ -21,6 +21,7 @@
 #include "processor/formats/line_format.h"
 #include "processor/wire/delimited.h"
 #include "tests/unit/leave_out.h"
+#include "tests/unit/processor/base/descriptor_limit.h"
 #include "tests/unit/processor/base/scratch_folder.h"
 #include "tlscope/v1/output.pb.h"
 

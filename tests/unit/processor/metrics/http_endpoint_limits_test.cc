@@ -14,6 +14,7 @@
 #include "processor/metrics/http_endpoint.h"
 #include "tests/unit/await.h"
 #include "tests/unit/leave_out.h"
+#include "tests/unit/processor/base/descriptor_limit.h"
 #include "tests/unit/processor/metrics/http_peers.h"
 
 namespace tlscope {

@@ -19,6 +19,7 @@
 #include "processor/base/unique_fd.h"
 #include "processor/net/unix_listener.h"
 #include "tests/unit/await.h"
+#include "tests/unit/leave_out.h"
 #include "tests/unit/processor/base/descriptor_limit.h"
 #include "tests/unit/processor/base/scratch_folder.h"
 
@@ -122,8 +123,10 @@ TEST_F(AcceptorTest, MayEndInItsOwnHandler) {
   EXPECT_EQ(accepted_.size(), 1U);
 }
 
+// UBSan, which comes with ASan here, looks at the type of an object through a pipe, for which there
+// is no descriptor in these tests.
+#ifndef TLSCOPE_UNDER_ASAN
 TEST_F(AcceptorTest, FailsWhereThereIsNoDescriptorForIt) {
-  TLSCOPE_NEEDS_DESCRIPTOR_LIMIT();
   const testing::DescriptorLimit one_more;
   const UniqueFd last(fcntl(0, F_DUPFD_CLOEXEC, 0));
   ASSERT_TRUE(last);
@@ -133,7 +136,6 @@ TEST_F(AcceptorTest, FailsWhereThereIsNoDescriptorForIt) {
 }
 
 TEST_F(AcceptorTest, TriesAgainUntilThereAreDescriptors) {
-  TLSCOPE_NEEDS_DESCRIPTOR_LIMIT();
   Open();
   std::optional<testing::DescriptorLimit> one_more(std::in_place);
   const UniqueFd client = Connect();  // takes it
@@ -145,7 +147,6 @@ TEST_F(AcceptorTest, TriesAgainUntilThereAreDescriptors) {
 }
 
 TEST_F(AcceptorTest, TriesNoMoreOnceItEndedOverAFailure) {
-  TLSCOPE_NEEDS_DESCRIPTOR_LIMIT();
   Open();
   on_failure_ = [this] { acceptor_.reset(); };
   const testing::DescriptorLimit one_more;
@@ -155,7 +156,6 @@ TEST_F(AcceptorTest, TriesNoMoreOnceItEndedOverAFailure) {
 }
 
 TEST_F(AcceptorTest, EndsWhileItPauses) {
-  TLSCOPE_NEEDS_DESCRIPTOR_LIMIT();
   Open(1h);
   const testing::DescriptorLimit one_more;
   const UniqueFd client = Connect();
@@ -165,6 +165,7 @@ TEST_F(AcceptorTest, EndsWhileItPauses) {
   io_.run();
   EXPECT_EQ(failures_.size(), 1U);
 }
+#endif
 
 }  // namespace
 }  // namespace tlscope
