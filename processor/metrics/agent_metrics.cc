@@ -258,6 +258,8 @@ constexpr Row kRows[] = {
      Sinks<&SinkStats::queued_blocks>},
     {{"tlscope_sink_queued_bytes", kGauge, "sink", "Bytes an output has yet to write."},
      Sinks<&SinkStats::queued_bytes>},
+    {{"tlscope_sink_waiting", kGauge, "sink", "Threads that wait for room in an output now."},
+     Sinks<&SinkStats::waiting>},
 
     {{"tlscope_sink_acknowledged_blocks_total", kCounter, "sink",
       "Blocks among those written of which the peer said that it has them."},
