@@ -67,13 +67,13 @@ Result<ProbeOptions> ProbeOptionsOf(const CaptureOptions& options) {
   for (const std::string& path : options.cgroups) {
     const auto cgroup = CgroupId(path);
     if (!cgroup) return tl::make_unexpected(cgroup.error());
-    probes.cgroups.push_back(*cgroup);
+    probes.filters.cgroups.push_back(*cgroup);
   }
-  probes.ports = options.ports;
-  probes.excluded_pid = static_cast<std::uint32_t>(getpid());
-  probes.pids = options.pids;
-  probes.uids = options.uids;
-  probes.comms = options.comms;
+  probes.filters.ports = options.ports;
+  probes.filters.excluded_pid = static_cast<std::uint32_t>(getpid());
+  probes.filters.pids = options.pids;
+  probes.filters.uids = options.uids;
+  probes.filters.comms = options.comms;
   probes.max_payload_bytes = options.max_payload_bytes;
   probes.ring_bytes = RingBytes(options);
   probes.btf_path = options.btf_path;

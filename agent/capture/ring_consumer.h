@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "agent/discovery/library_watch.h"
-#include "agent/probes/probe_session.h"
+#include "agent/probes/kernel_counters.h"
 #include "agent/status/agent_status.h"
 #include "processor/events/processor_stats.h"
 

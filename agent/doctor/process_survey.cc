@@ -10,6 +10,7 @@
 #include "agent/discovery/library_finder.h"
 #include "agent/elf/elf_symbols.h"
 #include "agent/elf/library_version.h"
+#include "agent/probes/tls_family.h"
 
 namespace tlscope {
 namespace {
@@ -115,17 +116,17 @@ const ProcessSurvey::File& ProcessSurvey::FileOf(const UniqueFd& file, const Fil
 std::optional<DoctorLibrary> ProcessSurvey::LibraryIn(const UniqueFd& file,
                                                       const std::string& name) {
   const std::string path = DescriptorPath(file.get());
-  const auto functions =
-      FindFunctions(path, ProbeSession::ProbedFunctions(), ProbeSession::EssentialFunctions());
+  const auto probed = kOpenSslFamily.FunctionNames();
+  const auto essential = kOpenSslFamily.EssentialNames();
+  const auto functions = FindFunctions(path, probed, essential);
   if (!functions) return std::nullopt;
-  const auto essential = ProbeSession::EssentialFunctions();
   if (std::none_of(essential.begin(), essential.end(),
                    [&](std::string_view function) { return functions->contains(function); }))
     return std::nullopt;
   DoctorLibrary library;
   library.path = name;
   library.version = LibraryVersion(file.get());
-  for (const std::string_view function : ProbeSession::ProbedFunctions())
+  for (const std::string_view function : probed)
     (functions->contains(function) ? library.symbols : library.missing).emplace_back(function);
   if (probes_ == nullptr) return library;
   const auto attached = probes_->AttachLibrary(path, name);

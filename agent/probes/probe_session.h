@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "agent/probes/attach_strategy.h"
 #include "agent/probes/bpf_handles.h"
+#include "agent/probes/kernel_counters.h"
+#include "agent/probes/kernel_filters.h"
+#include "agent/probes/probe_plan.h"
+#include "agent/probes/prober.h"
 #include "agent/probes/uprobe_set.h"
 #include "bpf/tlscope_abi.h"
 #include "processor/base/result.h"
 
-struct bpf_map;
+struct bpf_program;
 struct tlscope_bpf;
 
 namespace tlscope {
@@ -24,22 +26,9 @@ namespace tlscope {
 void DestroySkeleton(tlscope_bpf* skeleton);
 using SkeletonPtr = std::unique_ptr<tlscope_bpf, Deleter<DestroySkeleton>>;
 
-/// Where the probes of a library go.
-enum class AttachMode : std::uint8_t {
-  kAuto,    ///< the cheapest place that certainly sees the same calls
-  kPublic,  ///< the public functions
-};
-
 /// How the programs are set up before they are loaded.
 struct ProbeOptions {
-  std::vector<std::uint32_t> pids;  ///< and what they forked and will fork
-  std::vector<std::uint32_t> uids;
-  std::vector<std::string> comms;
-  std::vector<std::uint64_t> cgroups;  ///< as CgroupId tells them; those below are watched, too
-  std::vector<std::uint16_t> ports;    ///< of either end
-  /// Whose calls are not looked at at all; 0: nobody's. An agent that writes to TLS by itself would
-  /// otherwise capture what it writes, and write that, and so on.
-  std::uint32_t excluded_pid = 0;
+  KernelFilters filters;
   std::uint64_t max_payload_bytes = 1U << 20;
   std::uint64_t ring_bytes = 32U << 20;  ///< a power of two, at least the page size
   std::string btf_path;
@@ -47,34 +36,9 @@ struct ProbeOptions {
   AttachStrategy strategy = AttachStrategy::kAuto;
 };
 
-/// A library that a ProbeSession is attached to.
-using LibraryId = std::uint32_t;
-
-/// Where the probes of one direction of a library are.
-enum class AttachPoint : std::uint8_t {
-  kNone,    ///< the library has no such function
-  kInner,   ///< the one function that all public ones call
-  kPublic,  ///< each public function
-};
-struct AttachPoints {
-  AttachPoint read = AttachPoint::kNone;
-  AttachPoint write = AttachPoint::kNone;
-};
-
-/// The counters of the kernel side, summed over the CPUs; indexed by enum tlscope_counter.
-using KernelCounters = std::array<tlscope_counter_row, TLSCOPE_COUNTERS>;
-
-/// What was forgotten before its end because more lived at once than a table holds. Nothing that
-/// moved is lost by it, but the object begins anew: its address may have to be found again.
-struct Evictions {
-  std::uint64_t ssl_objects = 0;  ///< also those of processes that ended without freeing them
-  std::uint64_t threads = 0;
-  std::uint64_t ledgers = 0;  ///< of threads that move TLS records themselves
-};
-
 /// The BPF programs in the kernel, and what they are attached to. Everything in the kernel goes
 /// with this object, and with the process however it ends. Not thread-safe, except as noted.
-class ProbeSession {
+class ProbeSession final : public Prober {
  public:
   /// Captured of one call where `captures_any_size` does not hold.
   static constexpr std::uint64_t kMaxCallBytesWithoutLoop =
@@ -84,19 +48,12 @@ class ProbeSession {
   /// for or the first that the kernel takes. kPrivilege or kUnsupported when it refuses.
   static Result<std::unique_ptr<ProbeSession>> Open(const ProbeOptions& options);
 
-  /// Attaches to every function of ours that the library has: all, or none on failure. kNotFound:
-  /// it has none of those that carry data, so it is no OpenSSL. Errors call the file by `name`.
-  Result<LibraryId> AttachLibrary(const std::string& path, const std::string& name);
+  Result<LibraryId> AttachLibrary(const std::string& path, const std::string& name) override;
   Result<LibraryId> AttachLibrary(const std::string& path) { return AttachLibrary(path, path); }
-
-  /// Every function that is probed where a library has it; and those of which it must have one.
-  static std::span<const std::string_view> ProbedFunctions();
-  static std::span<const std::string_view> EssentialFunctions();
 
   AttachPoints PointsOf(LibraryId library) const;
 
-  /// Detaches from one library; does nothing when it is not attached to.
-  void DetachLibrary(LibraryId library);
+  void DetachLibrary(LibraryId library) override;
 
   /// Detaches everything: no further record is written once it returns.
   void Detach();
@@ -134,6 +91,7 @@ class ProbeSession {
   static Result<std::unique_ptr<ProbeSession>> Load(const ProbeOptions& options,
                                                     const StrategyInfo* strategy, bool has_loop);
   Result<void> AttachSystemPrograms(const StrategyInfo* strategy);
+  const bpf_program* ProgramNamed(std::string_view name) const;
 
   // Links go before the programs they hold.
   SkeletonPtr skeleton_;

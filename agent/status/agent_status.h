@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/probes/probe_session.h"
+#include "agent/probes/kernel_counters.h"
 #include "agent/status/shared_stats.h"
 #include "processor/events/correlation.h"
 #include "processor/events/processor_stats.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/probes/probe_session.h"
+#include "agent/probes/kernel_counters.h"
 #include "agent/status/agent_status.h"
 #include "agent/status/loss_table.h"
 #include "processor/bus/event_bus.h"

@@ -75,7 +75,7 @@ class CaptureFixture : public ::testing::TestWithParam<Attachment> {
 
   static ProbeOptions OwnProcess() {
     ProbeOptions options;
-    options.pids = {static_cast<std::uint32_t>(getpid())};
+    options.filters.pids = {static_cast<std::uint32_t>(getpid())};
     options.max_payload_bytes = 1 << 16;  // more makes old kernels slow to load
     return options;
   }

@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "agent/probes/probe_session.h"
+#include "agent/probes/tls_family.h"
 #include "tests/bpf/capture_fixture.h"
 #include "tests/bpf/kernel_features.h"
 
@@ -64,6 +66,18 @@ TEST(LoadBpfTest, KeepsUprobeProgramsOffThePerCpuStack) {
       return instruction.code == (BPF_JMP | BPF_CALL) && instruction.src_reg == 0 &&
              instruction.imm == BPF_FUNC_tail_call;
     })) << bpf_program__name(program);
+  }
+}
+
+TEST(LoadBpfTest, HasEveryProgramThatAFamilyOfLibrariesNames) {
+  const SkeletonPtr skeleton(tlscope_bpf__open());
+  ASSERT_NE(skeleton, nullptr);
+  const auto has = [&](std::string_view program) {
+    return bpf_object__find_program_by_name(skeleton->obj, std::string(program).c_str()) != nullptr;
+  };
+  for (const FunctionProbes& probes : kOpenSslFamily.functions) {
+    EXPECT_TRUE(has(probes.at_entry)) << probes.at_entry;
+    EXPECT_TRUE(probes.at_return.empty() || has(probes.at_return)) << probes.at_return;
   }
 }
 

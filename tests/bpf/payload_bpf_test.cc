@@ -210,7 +210,7 @@ TEST_P(PayloadBpfTest, DoesNotCountPeekedBytes) {
 
 TEST_P(PayloadBpfTest, EmitsNoByteOfAFilteredProcess) {
   ProbeOptions options;
-  options.pids = {kNoProcess};
+  options.filters.pids = {kNoProcess};
   Start(options);
   TlsPair pair;
   ASSERT_EQ(pair.Send("secret"), "secret");
@@ -222,7 +222,7 @@ TEST_P(PayloadBpfTest, EmitsNoByteOfAFilteredProcess) {
 
 TEST_P(PayloadBpfTest, SpendsNothingOnAProcessThatIsExcluded) {
   ProbeOptions options = OwnProcess();
-  options.excluded_pid = static_cast<std::uint32_t>(getpid());
+  options.filters.excluded_pid = static_cast<std::uint32_t>(getpid());
   Start(options);
   TlsPair pair;
   ASSERT_EQ(pair.Send("its own"), "its own");
@@ -234,9 +234,9 @@ TEST_P(PayloadBpfTest, SpendsNothingOnAProcessThatIsExcluded) {
 
 TEST_P(PayloadBpfTest, TakesSeveralValuesOfAFilterAndAllKindsTogether) {
   ProbeOptions options = OwnProcess();
-  options.pids.push_back(kNoProcess);
-  options.uids = {4242, getuid()};
-  options.comms = {"nobody-has-this", "tlscope_bpf_tes"};
+  options.filters.pids.push_back(kNoProcess);
+  options.filters.uids = {4242, getuid()};
+  options.filters.comms = {"nobody-has-this", "tlscope_bpf_tes"};
   Start(options);
   TlsPair pair;
   ASSERT_EQ(pair.Send("seen"), "seen");
