@@ -2,14 +2,17 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
+#include "agent/discovery/mapped_files.h"
 #include "agent/discovery/process_roster.h"
-#include "agent/probes/probe_session.h"
+#include "agent/probes/prober.h"
 #include "agent/procfs/file_key.h"
 #include "agent/procfs/process_maps.h"
 #include "processor/base/unique_fd.h"
@@ -20,12 +23,23 @@ namespace tlscope {
 /// Attaches to each file with OpenSSL or BoringSSL in it once, however many names, processes and
 /// mount namespaces show it: a uprobe sits on an inode and serves every process that maps it. Looks
 /// into each file once. Says on the bus what came of it.
+///
+/// What is known of a file, and what happens when it shows up again:
+///
+///   state        came by                  when it shows up again         ends by
+///   (unknown)                             is attached to, if it can be
+///   NotALibrary  no function that         nothing: written over, a file  room for others
+///                carries data is in it    has another key
+///   Failed       anything else that went  nothing before `retry_at`,     success, or room for
+///                wrong                    then as if it were unknown     others
+///   Attached     the probes are there     was used now                   DetachUnused; another
+///                                                                        key of the same inode
 class LibraryAttacher {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
   /// Both are borrowed and outlive this object.
-  LibraryAttacher(ProbeSession& probes, EventBus& bus);
+  LibraryAttacher(Prober& prober, EventBus& bus);
 
   /// Attaches to the file at `path`, unless that was done or tried before, and keeps to it as long
   /// as it has a name. kNotFound, which the bus is not told of: OpenSSL is not in it.
@@ -46,7 +60,7 @@ class LibraryAttacher {
   /// where others will find them.
   void DetachUnused(Time unused_since);
 
-  std::size_t attached() const { return libraries_.size(); }
+  std::size_t attached() const { return names().size(); }
 
   /// What the libraries attached to are called, in order.
   std::vector<std::string> names() const;
@@ -62,51 +76,37 @@ class LibraryAttacher {
   const std::optional<Error>& denied() const { return denied_; }
 
  private:
-  struct Library {
+  struct NotALibrary {};
+  struct Failed {
+    Time retry_at;
+  };
+  struct Attached {
     LibraryId id;
     UniqueFd file;  ///< keeps the inode from being reused
     std::string name;
-    bool installed = false;
+    bool installed;
     Time last_used;
   };
+  using FileState = std::variant<NotALibrary, Failed, Attached>;
 
-  /// What was found at a mapping's file, and when: within a second nobody looks again.
-  struct Recent {
-    std::uint64_t generation = 0;
-    Time checked;
-    FileKey key;
-  };
-
-  struct Noticed {
-    UniqueFd file;
-    Mapping mapping;  ///< its path points nowhere
-    std::string name;
-    std::vector<std::uint32_t> pids;  ///< who maps it
-  };
-
-  struct Missed {
-    MappedFileId file;
-    std::string path;
-  };
-
-  Result<void> Look(const FileKey& key, UniqueFd file, std::string name, bool installed, Time now);
+  Result<void> AttachIfLibrary(const FileKey& key, UniqueFd file, const std::string& name,
+                               bool installed, Time now);
+  bool IsSettled(FileState& state, bool installed, Time now);
+  void OnAttached(const FileKey& key, Attached library);
+  void OnFailure(const FileKey& key, const std::string& name, const Error& error, Time now);
   void DetachReplaced(const FileKey& key);
-  void TellOfFailure(const std::string& name, const std::string& error);
-  void TellOfProgress(std::size_t looked_at, std::size_t processes);
-  void FindMissed(const std::vector<std::uint32_t>& pids);
+  void PublishProgress(std::size_t looked_at, std::size_t processes);
   void AttachInstalled(Time now);
   void MarkUsed(const FileKey& key, std::uint32_t pid, Time now);
 
-  ProbeSession& probes_;
+  Prober& prober_;
   EventBus& bus_;
-  std::map<FileKey, Library> libraries_;
-  std::map<FileKey, Time> others_;  ///< files that are none, and when to try them again
-  std::map<MappedFileId, Recent> recent_;
-  std::vector<Noticed> noticed_;
-  std::vector<Missed> missed_;
+  std::optional<FileKey> own_program_;  ///< never attached to
+  std::map<FileKey, FileState> files_;
+  MappedFiles mapped_;
   std::optional<Error> denied_;
   ProcessRoster processes_;
-  std::uint64_t changes_ = 0;  ///< of libraries_
+  std::uint64_t changes_ = 0;  ///< of what is attached to
 };
 
 }  // namespace tlscope

@@ -6,12 +6,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <span>
-#include <string>
+#include <utility>
 
 namespace tlscope {
 namespace {
@@ -24,25 +21,6 @@ std::size_t PageBytes() {
 }
 
 std::size_t MapBytes() { return (1 + kDataPages) * PageBytes(); }
-
-// PERF_RECORD_MMAP2 up to its filename (perf_event_open(2)).
-struct Mmap2 {
-  perf_event_header header;
-  std::uint32_t pid, tid;
-  std::uint64_t address, length, page_offset;
-  std::uint32_t major, minor;
-  std::uint64_t inode, inode_generation;
-  std::uint32_t protection, flags;
-};
-static_assert(sizeof(Mmap2) == 72);
-
-void CopyOut(const std::byte* data, std::size_t data_bytes, std::uint64_t position,
-             std::span<std::byte> out) {
-  const std::size_t start = position % data_bytes;
-  const std::size_t first = std::min(out.size(), data_bytes - start);
-  std::memcpy(out.data(), data + start, first);
-  std::memcpy(out.data() + first, data, out.size() - first);
-}
 
 }  // namespace
 
@@ -76,6 +54,9 @@ Result<void> MappingWatcher::OpenCpu(int cpu) {
   void* pages = mmap(nullptr, MapBytes(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (pages == MAP_FAILED) return Fail(Errc::kSystem, errno, "map the perf event buffer");
   opened.pages = static_cast<std::byte*>(pages);
+  opened.reports =
+      std::make_unique<MappingReports>(*static_cast<perf_event_mmap_page*>(pages),
+                                       std::span(opened.pages, MapBytes()).subspan(PageBytes()));
   cpus_.push_back(std::move(opened));
   return {};
 }
@@ -92,40 +73,7 @@ std::vector<int> MappingWatcher::fds() const {
 
 bool MappingWatcher::Poll(const std::function<void(const Mapping&)>& on_mapping) {
   bool complete = true;
-  for (const Cpu& cpu : cpus_) complete = Drain(cpu, on_mapping) && complete;
-  return complete;
-}
-
-bool MappingWatcher::Drain(const Cpu& cpu, const std::function<void(const Mapping&)>& on_mapping) {
-  auto& control = *reinterpret_cast<perf_event_mmap_page*>(cpu.pages);
-  const std::byte* const data = cpu.pages + PageBytes();
-  const std::size_t data_bytes = kDataPages * PageBytes();
-  // data_head is written by the kernel with a barrier, data_tail by us (linux/perf_event.h).
-  const std::uint64_t head = std::atomic_ref(control.data_head).load(std::memory_order_acquire);
-  std::uint64_t tail = control.data_tail;
-  bool complete = true;
-  while (tail < head) {
-    perf_event_header header;
-    CopyOut(data, data_bytes, tail, std::as_writable_bytes(std::span(&header, 1)));
-    if (header.size < sizeof header) break;
-    if (header.type == PERF_RECORD_LOST) complete = false;
-    if (header.type == PERF_RECORD_MMAP2 && header.size > sizeof(Mmap2)) {
-      record_.assign(header.size + std::size_t{1}, std::byte{0});
-      CopyOut(data, data_bytes, tail, std::span(record_).first(header.size));
-      Mmap2 mapped;
-      std::memcpy(&mapped, record_.data(), sizeof mapped);
-      Mapping mapping;
-      mapping.pid = mapped.pid;
-      mapping.start = mapped.address;
-      mapping.end = mapped.address + mapped.length;
-      mapping.file = {mapped.major, mapped.minor, mapped.inode};
-      mapping.generation = mapped.inode_generation;
-      mapping.path = reinterpret_cast<const char*>(record_.data() + sizeof mapped);
-      on_mapping(mapping);
-    }
-    tail += header.size;
-  }
-  std::atomic_ref(control.data_tail).store(tail, std::memory_order_release);
+  for (const Cpu& cpu : cpus_) complete = cpu.reports->Drain(on_mapping) && complete;
   return complete;
 }
 

@@ -7,40 +7,49 @@
 #include <memory>
 #include <vector>
 
+#include "agent/discovery/mapping_reports.h"
 #include "agent/procfs/process_maps.h"
 #include "processor/base/result.h"
 #include "processor/base/unique_fd.h"
 
 namespace tlscope {
 
-/// Reports every executable mapping on the host as it is made: PERF_RECORD_MMAP2 of a software
-/// dummy event, one per CPU (perf_event_open(2)). One thread.
-class MappingWatcher {
+/// Tells of executable mappings as they are made. One thread.
+class MappingSource {
+ public:
+  virtual ~MappingSource() = default;
+
+  /// Descriptors that become readable when there is something to Poll for.
+  virtual std::vector<int> fds() const = 0;
+
+  /// Hands over what has been reported; the paths are valid during the call. Returns false when
+  /// reports were dropped, so that only a fresh look at every process is complete.
+  [[nodiscard]] virtual bool Poll(const std::function<void(const Mapping&)>& on_mapping) = 0;
+};
+
+/// Reports every executable mapping on the host: PERF_RECORD_MMAP2 of a software dummy event, one
+/// per CPU (perf_event_open(2)).
+class MappingWatcher final : public MappingSource {
  public:
   static Result<std::unique_ptr<MappingWatcher>> Open();
-  ~MappingWatcher();
+  ~MappingWatcher() override;
   MappingWatcher(const MappingWatcher&) = delete;
   MappingWatcher& operator=(const MappingWatcher&) = delete;
 
-  /// Descriptors that become readable when there is something to Poll for.
-  std::vector<int> fds() const;
-
-  /// Hands over what has been reported; the paths are valid during the call. Returns false when the
-  /// kernel dropped reports, so that only a fresh look at every process is complete.
-  [[nodiscard]] bool Poll(const std::function<void(const Mapping&)>& on_mapping);
+  std::vector<int> fds() const override;
+  [[nodiscard]] bool Poll(const std::function<void(const Mapping&)>& on_mapping) override;
 
  private:
   struct Cpu {
     UniqueFd fd;
     std::byte* pages = nullptr;  // one control page, then the data
+    std::unique_ptr<MappingReports> reports = {};
   };
 
   MappingWatcher() = default;
   Result<void> OpenCpu(int cpu);
-  bool Drain(const Cpu& cpu, const std::function<void(const Mapping&)>& on_mapping);
 
   std::vector<Cpu> cpus_;
-  std::vector<std::byte> record_;
 };
 
 }  // namespace tlscope

@@ -24,7 +24,7 @@ Result<void> Store(const bpf_map* map, std::span<const Key> keys, const char* op
         bpf_map__update_elem(map, &key, sizeof key, &kPresent, sizeof kPresent, BPF_ANY);
     if (result != 0)
       return Fail(Errc::kUsage, -result, std::string("store the ") + option + " filter",
-                  "at most 1024 values of a kind are taken");
+                  "give at most 1024 values");
   }
   return {};
 }

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/probes/prober.h"
+
+namespace tlscope::testing {
+
+/// Attaches to nothing, and keeps what it was asked for.
+class FakeProber final : public Prober {
+ public:
+  Result<LibraryId> AttachLibrary(const std::string& /*path*/, const std::string& name) override {
+    asked.push_back(name);
+    if (failure) return tl::make_unexpected(*failure);
+    if (!name.starts_with(libraries_in))
+      return Fail(Errc::kNotFound, 0, "find SSL_read in " + name, "it is no library");
+    attached.emplace(++last_, name);
+    return last_;
+  }
+
+  void DetachLibrary(LibraryId library) override {
+    detached.push_back(attached.at(library));
+    attached.erase(library);
+  }
+
+  std::vector<std::string> asked;     ///< names, each time
+  std::vector<std::string> detached;  ///< names, in order
+  std::map<LibraryId, std::string> attached;
+  std::optional<Error> failure;  ///< of whatever is asked for from now on
+  std::string libraries_in;      ///< what lies elsewhere is no library
+
+ private:
+  LibraryId last_ = 0;
+};
+
+}  // namespace tlscope::testing
