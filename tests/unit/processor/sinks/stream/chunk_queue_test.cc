@@ -26,7 +26,8 @@ TEST(ChunkQueueTest, FindsTheBlockOfEveryByte) {
   ChunkQueue queue;
   std::vector<ChunkQueue::Item> items;
   std::uint64_t sequence = 0;
-  for (const std::string& block : {std::string("one"), std::string("2"), kLarge, std::string("x")}) {
+  for (const std::string& block :
+       {std::string("one"), std::string("2"), kLarge, std::string("x")}) {
     ++sequence;
     items.push_back({queue.end(), queue.end() + block.size(), sequence});
     queue.AppendBlock(std::string(block), sequence);
