@@ -65,9 +65,8 @@ Result<void> CheckPids(const std::vector<std::uint32_t>& pids) {
 Result<ProbeOptions> ProbeOptionsOf(const CaptureOptions& options) {
   ProbeOptions probes;
   for (const std::string& path : options.cgroups) {
-    const auto cgroup = CgroupId(path);
-    if (!cgroup) return tl::make_unexpected(cgroup.error());
-    probes.filters.cgroups.push_back(*cgroup);
+    TLSCOPE_TRY(const auto cgroup, CgroupId(path));
+    probes.filters.cgroups.push_back(cgroup);
   }
   probes.filters.ports = options.ports;
   probes.filters.excluded_pid = static_cast<std::uint32_t>(getpid());
@@ -123,14 +122,12 @@ Result<void> AttachLibraries(const CaptureOptions& options, LibraryAttacher& lib
 class MessageConsumer final : public RingConsumer {
  public:
   static Result<std::unique_ptr<RingConsumer>> Open(const CaptureParts& parts) {
-    auto outputs = Outputs::Open(parts.options, parts.bus, RealtimeOffsetNs(),
-                                 OutputHooksOf(parts.bus, parts.stop));
-    if (!outputs) return tl::make_unexpected(outputs.error());
-    auto pipeline =
-        Pipeline::Open(parts.options, parts.probes, parts.bus, PipelineHooksOf(parts.control));
-    if (!pipeline) return tl::make_unexpected(pipeline.error());
+    TLSCOPE_TRY(auto outputs, Outputs::Open(parts.options, parts.bus, RealtimeOffsetNs(),
+                                            OutputHooksOf(parts.bus, parts.stop)));
+    TLSCOPE_TRY(auto pipeline, Pipeline::Open(parts.options, parts.probes, parts.bus,
+                                              PipelineHooksOf(parts.control)));
     return std::unique_ptr<RingConsumer>(
-        new MessageConsumer(std::move(*outputs), std::move(*pipeline)));
+        new MessageConsumer(std::move(outputs), std::move(pipeline)));
   }
 
   void Start() override { pipeline_->Start(); }
@@ -196,16 +193,13 @@ class Capture {
 
 Result<void> Capture::Open(const OpenRingConsumer& open) {
   if (!bus_.Subscribe("events.library.+", library_log_)) std::abort();  // the pattern is ours
-  auto log = OpenEventLog(options_, bus_);
-  if (!log) return tl::make_unexpected(log.error());
-  log_ = std::move(*log);
-  auto consumer = open({options_, *probes_, stop_, bus_, control_});
-  if (!consumer) return tl::make_unexpected(consumer.error());
-  consumer_ = std::move(*consumer);
+  TLSCOPE_TRY(auto log, OpenEventLog(options_, bus_));
+  log_ = std::move(log);
+  TLSCOPE_TRY(auto consumer, open({options_, *probes_, stop_, bus_, control_}));
+  consumer_ = std::move(consumer);
   control_.SetSinks([this] { return Sinks(); });
-  auto control_thread = ControlThread::Open(options_, bus_, control_);
-  if (!control_thread) return tl::make_unexpected(control_thread.error());
-  control_thread_ = std::move(*control_thread);
+  TLSCOPE_TRY(auto control_thread, ControlThread::Open(options_, bus_, control_));
+  control_thread_ = std::move(control_thread);
   return {};
 }
 
@@ -315,19 +309,14 @@ Result<void> RunCapture(const CaptureOptions& options, const OpenRingConsumer& o
   if (auto result = CheckPids(options.pids); !result) return result;
   KeepFreedMemory();
   RaiseDescriptorLimit();
-  auto stop = StopSignal::Open();
-  if (!stop) return tl::make_unexpected(stop.error());
-  auto requests = RequestSignals::Open(!options.config_path.empty());
-  if (!requests) return tl::make_unexpected(requests.error());
+  TLSCOPE_TRY(auto stop, StopSignal::Open());
+  TLSCOPE_TRY(auto requests, RequestSignals::Open(!options.config_path.empty()));
   // Before the look at what is mapped now: what comes after that is reported.
-  auto watcher = MappingWatcher::Open();
-  if (!watcher) return tl::make_unexpected(watcher.error());
-  const auto probe_options = ProbeOptionsOf(options);
-  if (!probe_options) return tl::make_unexpected(probe_options.error());
-  auto probes = ProbeSession::Open(*probe_options);
-  if (!probes) return tl::make_unexpected(probes.error());
-  Capture capture(options, std::move(*stop), std::move(*requests), std::move(*watcher),
-                  std::move(*probes));
+  TLSCOPE_TRY(auto watcher, MappingWatcher::Open());
+  TLSCOPE_TRY(const auto probe_options, ProbeOptionsOf(options));
+  TLSCOPE_TRY(auto probes, ProbeSession::Open(probe_options));
+  Capture capture(options, std::move(stop), std::move(requests), std::move(watcher),
+                  std::move(probes));
   if (auto opened = capture.Open(open); !opened) return opened;
   return capture.Run();
 }

@@ -30,15 +30,14 @@ Result<std::unique_ptr<Pipeline>> Pipeline::Open(const CaptureOptions& options,
                                                  const ProbeSession& probes, EventBus& bus,
                                                  PipelineHooks hooks) {
   std::unique_ptr<Pipeline> pipeline(new Pipeline(options, bus, std::move(hooks)));
-  auto reader = RingReader::Open(
-      probes, RingBytes(options),
-      [self = pipeline.get()](std::span<const std::byte> record) {
-        self->processor_.SetBodyLimit(self->hooks_.body_limit_bytes());
-        self->processor_.OnRecord(record);
-      },
-      [self = pipeline.get()] { self->OnPause(); });
-  if (!reader) return tl::make_unexpected(reader.error());
-  pipeline->reader_ = std::move(*reader);
+  TLSCOPE_TRY(auto reader, RingReader::Open(
+                               probes, RingBytes(options),
+                               [self = pipeline.get()](std::span<const std::byte> record) {
+                                 self->processor_.SetBodyLimit(self->hooks_.body_limit_bytes());
+                                 self->processor_.OnRecord(record);
+                               },
+                               [self = pipeline.get()] { self->OnPause(); }));
+  pipeline->reader_ = std::move(reader);
   return pipeline;
 }
 

@@ -125,9 +125,8 @@ class Collecting {
 };
 
 Result<void> Collecting::Run(CollectorOptions options) {
-  auto collector = Collector::Open(io_, store_, std::move(options), [this] { Stop(); });
-  if (!collector) return tl::make_unexpected(std::move(collector.error()));
-  collector_ = std::move(*collector);
+  TLSCOPE_TRY(auto collector, Collector::Open(io_, store_, std::move(options), [this] { Stop(); }));
+  collector_ = std::move(collector);
   TLSCOPE_TRY(AwaitSignal());
   std::string urls;
   for (const std::string& url : collector_->urls()) urls += (urls.empty() ? "" : ", ") + url;
@@ -171,11 +170,12 @@ Result<void> RunCollect(const CollectOptions& options) {
     targets.push_back(std::move(target));
   }
   std::optional<Error> broken;
-  auto outputs = OpenCollectorOutputs(
-      options, {.on_failure = [](const Error& error) { spdlog::warn("{}", error.Describe()); },
-                .on_stdout_failure = [&broken](const Error& error) { broken = error; }});
-  if (!outputs) return tl::make_unexpected(std::move(outputs.error()));
-  EntryStore store(std::move(*outputs));
+  TLSCOPE_TRY(
+      auto outputs,
+      OpenCollectorOutputs(
+          options, {.on_failure = [](const Error& error) { spdlog::warn("{}", error.Describe()); },
+                    .on_stdout_failure = [&broken](const Error& error) { broken = error; }}));
+  EntryStore store(std::move(outputs));
   const auto collect = [&]() -> Result<void> {
     if (!options.import_path.empty()) return Import(options, store, stop);
     return Collecting(store, stop)

@@ -105,9 +105,8 @@ Result<std::vector<SettingChange>> CaptureControl::Reload() {
   if (options_.config_path.empty())
     return Fail(Errc::kUsage, 0, "reload the configuration",
                 "the agent was started without --config FILE");
-  const auto now = ParseCaptureOptions(options_.arguments);
-  if (!now) return tl::make_unexpected(now.error());
-  return settings_.Apply(*now);
+  TLSCOPE_TRY(const auto now, ParseCaptureOptions(options_.arguments));
+  return settings_.Apply(now);
 }
 
 }  // namespace tlscope

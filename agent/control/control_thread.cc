@@ -44,11 +44,11 @@ class ControlThread::Impl {
     broker.version = TLSCOPE_VERSION;
     broker.group = options.ipc_group;
     broker.is_public = options.ipc_public;
-    auto opened = Broker::Open(
-        io_, bus_, std::move(broker),
-        [this](const v1::Command& command, const Peer& /*peer*/) { return Execute(command); });
-    if (!opened) return tl::make_unexpected(opened.error());
-    broker_ = std::move(*opened);
+    TLSCOPE_TRY(auto opened, Broker::Open(io_, bus_, std::move(broker),
+                                          [this](const v1::Command& command, const Peer& /*peer*/) {
+                                            return Execute(command);
+                                          }));
+    broker_ = std::move(opened);
     return {};
   }
 

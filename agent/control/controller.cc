@@ -85,15 +85,13 @@ Result<v1::Reply> Controller::Stop() {
 }
 
 Result<v1::Reply> Controller::Reload() {
-  const auto changes = hooks_.reload();
-  if (!changes) return tl::make_unexpected(changes.error());
-  return Say("reloaded; " + Describe(*changes));
+  TLSCOPE_TRY(const auto changes, hooks_.reload());
+  return Say("reloaded; " + Describe(changes));
 }
 
 Result<v1::Reply> Controller::Set(const v1::Command::Set& command) {
-  const auto change = hooks_.set(command.key(), command.value());
-  if (!change) return tl::make_unexpected(change.error());
-  return Say(Describe(*change));
+  TLSCOPE_TRY(const auto change, hooks_.set(command.key(), command.value()));
+  return Say(Describe(change));
 }
 
 }  // namespace tlscope

@@ -231,14 +231,12 @@ Result<SettingChange> LiveSettings::Set(std::string_view key, const std::string&
     return Fail(
         Errc::kUsage, 0, "set " + std::string(key) + " while the agent runs",
         "restart it with --" + std::string(key) + "; without a restart you can set " + LiveKeys());
-  const auto parsed = ParseValue(*row, value);
-  if (!parsed) return tl::make_unexpected(parsed.error());
+  TLSCOPE_TRY(const auto parsed, ParseValue(*row, value));
   const std::lock_guard lock(mutex_);
   Options changed = options_;
-  row->take(*parsed, changed);
+  row->take(parsed, changed);
   // Parsed by itself, it was not held against the outputs there are.
-  if (const auto outputs = OutputsOf(changed); !outputs)
-    return tl::make_unexpected(outputs.error());
+  TLSCOPE_TRY(OutputsOf(changed));
   SettingChange change{std::string(key), row->text(options_), row->text(changed), false};
   options_ = std::move(changed);
   Store();

@@ -28,7 +28,7 @@ Result<std::unique_ptr<MappingWatcher>> MappingWatcher::Open() {
   std::unique_ptr<MappingWatcher> watcher(new MappingWatcher());
   const long cpus = sysconf(_SC_NPROCESSORS_CONF);
   for (int cpu = 0; cpu < cpus; ++cpu) {
-    if (auto result = watcher->OpenCpu(cpu); !result) return tl::make_unexpected(result.error());
+    TLSCOPE_TRY(watcher->OpenCpu(cpu));
   }
   return watcher;
 }

@@ -49,19 +49,18 @@ struct Tally {
 // Listens for so long, or until Ctrl-C.
 Result<Tally> Listen(const ProbeSession& probes, double seconds) {
   Tally tally;
-  const auto stop = StopSignal::Open();
-  if (!stop) return tl::make_unexpected(stop.error());
-  auto reader = RingReader::Open(
-      probes, ProbeOptions{}.ring_bytes,
-      [&tally](std::span<const std::byte> record) { tally.Add(record); }, [] {});
-  if (!reader) return tl::make_unexpected(reader.error());
+  TLSCOPE_TRY(const auto stop, StopSignal::Open());
+  TLSCOPE_TRY(auto reader,
+              RingReader::Open(
+                  probes, ProbeOptions{}.ring_bytes,
+                  [&tally](std::span<const std::byte> record) { tally.Add(record); }, [] {}));
   std::atomic<bool> stopping = false;
-  std::jthread thread([&] { (*reader)->Run(stopping); });
-  pollfd interrupted{stop->signal_fd(), POLLIN, 0};
+  std::jthread thread([&] { reader->Run(stopping); });
+  pollfd interrupted{stop.signal_fd(), POLLIN, 0};
   poll(&interrupted, 1, static_cast<int>(std::lround(seconds * 1000)));
   stopping.store(true, std::memory_order_release);
   thread.join();
-  stop->RestoreDefault();
+  stop.RestoreDefault();
   tally.trial.seconds = seconds;
   return tally;
 }
@@ -112,9 +111,8 @@ Result<bool> RunDoctor(const DoctorOptions& options) {
   survey.AddTo(report);
   AddUprobeCheck(report);
   if (probes && options.seconds > 0 && !report.libraries.empty()) {
-    const auto tally = Listen(*probes, options.seconds);
-    if (!tally) return tl::make_unexpected(tally.error());
-    AddTally(*tally, report);
+    TLSCOPE_TRY(const auto tally, Listen(*probes, options.seconds));
+    AddTally(tally, report);
   }
   if (!WriteAll(options.json ? DoctorJson(report) : DoctorText(report)))
     return Fail(Errc::kSystem, errno, "write to standard output");

@@ -218,8 +218,7 @@ Result<void> CheckTogether(const CLI::App& capture, const CaptureOptions& option
   if (options.no_ipc && (options.ipc_public || !options.ipc_group.empty()))
     return Fail(Errc::kUsage, 0, "open a socket to others",
                 "leave out --no-ipc, or --ipc-group and --ipc-public");
-  const auto outputs = OutputsOf(options);
-  if (!outputs) return tl::make_unexpected(outputs.error());
+  TLSCOPE_TRY(const auto outputs, OutputsOf(options));
   return {};
 }
 
@@ -269,8 +268,7 @@ Result<CaptureOptions> ParseCaptureOptions(const std::vector<std::string>& argum
   } catch (const CLI::ParseError& error) {
     return Fail(Errc::kUsage, 0, "read the command line", error.what());
   }
-  if (auto complete = CompleteCapture(*capture, options); !complete)
-    return tl::make_unexpected(complete.error());
+  TLSCOPE_TRY(CompleteCapture(*capture, options));
   return options;
 }
 

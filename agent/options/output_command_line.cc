@@ -250,8 +250,7 @@ Result<std::vector<OutputSpec>> OutputsOf(const OutputOptions& options) {
   if (texts.empty()) texts.emplace_back("-");
   auto specs = ParseOutputSpecs(texts);
   if (!specs) return specs;
-  if (auto checked = CheckParts(options, *specs); !checked)
-    return tl::make_unexpected(checked.error());
+  TLSCOPE_TRY(CheckParts(options, *specs));
   return specs;
 }
 

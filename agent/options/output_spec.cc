@@ -61,14 +61,13 @@ OutputTarget TargetOf(StreamAddress::Kind kind) {
 }
 
 Result<OutputSpec> ReadKafka(const std::string& url, OutputSpec spec) {
-  auto address = ParseKafkaAddress(url);
-  if (!address) return tl::make_unexpected(address.error());
+  TLSCOPE_TRY(auto address, ParseKafkaAddress(url));
   if (spec.format == FormatKind::kPcapng)
     return Refuse(spec.text,
                   "Kafka takes protobuf and json: it would cut pcapng, one stream, into "
                   "messages");
   spec.target = OutputTarget::kKafka;
-  spec.kafka = std::move(*address);
+  spec.kafka = std::move(address);
   return spec;
 }
 
@@ -80,10 +79,9 @@ Result<OutputSpec> ReadUrl(std::string_view target, std::optional<FormatKind> fo
   const bool stream =
       url.starts_with("unix://") || url.starts_with("tcp://") || url.starts_with("tls://");
   if (!stream) return Refuse(spec.text, kUrls);
-  auto address = ParseStreamAddress(url);
-  if (!address) return tl::make_unexpected(address.error());
-  spec.target = TargetOf(address->kind);
-  spec.stream = std::move(*address);
+  TLSCOPE_TRY(auto address, ParseStreamAddress(url));
+  spec.target = TargetOf(address.kind);
+  spec.stream = std::move(address);
   return spec;
 }
 
@@ -162,12 +160,11 @@ Result<bool> GoesToTerminal(const OutputSpec& spec) {
 Result<std::vector<OutputSpec>> ParseOutputSpecs(const std::vector<std::string>& texts) {
   std::vector<OutputSpec> specs;
   for (const std::string& text : texts) {
-    auto spec = ParseOutputSpec(text);
-    if (!spec) return tl::make_unexpected(spec.error());
-    const auto same = [&](const OutputSpec& other) { return Place(other) == Place(*spec); };
+    TLSCOPE_TRY(auto spec, ParseOutputSpec(text));
+    const auto same = [&](const OutputSpec& other) { return Place(other) == Place(spec); };
     if (std::ranges::any_of(specs, same))
       return Refuse(text, "another output goes there, too: give each its own target");
-    specs.push_back(std::move(*spec));
+    specs.push_back(std::move(spec));
   }
   return specs;
 }

@@ -162,16 +162,14 @@ OutputHooks OutputHooksOf(EventBus& bus, const StopSignal& stop) {
 
 Result<std::unique_ptr<Outputs>> Outputs::Open(const OutputOptions& options, EventBus& bus,
                                                std::int64_t realtime_offset_ns, OutputHooks hooks) {
-  const auto specs = OutputsOf(options);
-  if (!specs) return tl::make_unexpected(specs.error());
-  std::unique_ptr<Outputs> outputs(new Outputs(std::move(hooks), specs->size()));
-  for (const OutputSpec& spec : *specs) {
-    if (auto added = outputs->Add(spec, options, realtime_offset_ns); !added)
-      return tl::make_unexpected(added.error());
+  TLSCOPE_TRY(const auto specs, OutputsOf(options));
+  std::unique_ptr<Outputs> outputs(new Outputs(std::move(hooks), specs.size()));
+  for (const OutputSpec& spec : specs) {
+    TLSCOPE_TRY(outputs->Add(spec, options, realtime_offset_ns));
   }
   // Not before all are open: the bus keeps those who have subscribed.
-  for (std::size_t i = 0; i < specs->size(); ++i) {
-    for (const char* pattern : PatternsOf((*specs)[i].format, options)) {
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    for (const char* pattern : PatternsOf(specs[i].format, options)) {
       if (!bus.Subscribe(pattern, *outputs->entries_[i].output)) std::abort();  // they are ours
     }
   }
@@ -180,20 +178,17 @@ Result<std::unique_ptr<Outputs>> Outputs::Open(const OutputOptions& options, Eve
 
 Result<void> Outputs::Add(const OutputSpec& spec, const OutputOptions& options,
                           std::int64_t realtime_offset_ns) {
-  const auto terminal = GoesToTerminal(spec);
-  if (!terminal) return tl::make_unexpected(terminal.error());
+  TLSCOPE_TRY(const auto terminal, GoesToTerminal(spec));
   FormatContext context;
   context.realtime_offset_ns = realtime_offset_ns;
-  context.terminal = *terminal;
+  context.terminal = terminal;
   context.identity = {options.host.empty() ? HostName() : options.host, options.instance,
                       RandomId()};
   context.delimited = spec.target != OutputTarget::kKafka;
-  auto format = MakeFormat(spec.format, options, context);
-  if (!format) return tl::make_unexpected(format.error());
-  auto sink = OpenSink(spec, options, *format);
-  if (!sink) return tl::make_unexpected(sink.error());
-  Entry entry{spec, std::move(*sink), nullptr};
-  entry.output = std::make_unique<Output>(std::move(*format), *entry.sink);
+  TLSCOPE_TRY(auto format, MakeFormat(spec.format, options, context));
+  TLSCOPE_TRY(auto sink, OpenSink(spec, options, format));
+  Entry entry{spec, std::move(sink), nullptr};
+  entry.output = std::make_unique<Output>(std::move(format), *entry.sink);
   if (spec.target == OutputTarget::kStdout) entry.output->Start();
   entries_.push_back(std::move(entry));
   return {};

@@ -66,9 +66,8 @@ Result<UprobeSet> UprobeSet::Attach(const std::string& path, const std::string& 
   for (const bool at_return : {false, true}) {
     for (const Place& place : places) {
       if (place.at_return != at_return) continue;
-      auto link = AttachOne(path, name, place);
-      if (!link) return tl::make_unexpected(link.error());
-      (at_return ? set.returns_ : set.entries_).push_back(std::move(*link));
+      TLSCOPE_TRY(auto link, AttachOne(path, name, place));
+      (at_return ? set.returns_ : set.entries_).push_back(std::move(link));
     }
   }
   return set;

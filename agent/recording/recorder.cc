@@ -45,16 +45,17 @@ Result<std::unique_ptr<RingConsumer>> Recorder::Open(const RecordOptions& option
                                                      const CaptureParts& parts,
                                                      std::optional<Error>& failure) {
   std::unique_ptr<Recorder> recorder(new Recorder(options, parts, failure));
-  auto reader = RingReader::Open(
-      parts.probes, RingBytes(parts.options),
-      [self = recorder.get()](std::span<const std::byte> record) { self->OnRecord(record); },
-      [self = recorder.get()] {
-        self->parts_.control.shared().PublishProcessor(self->stats_, MonotonicNs());
-      });
-  if (!reader) return tl::make_unexpected(reader.error());
-  recorder->reader_ = std::move(*reader);
-  if (auto opened = recorder->OpenTimer(); !opened) return tl::make_unexpected(opened.error());
-  if (auto opened = recorder->OpenSink(); !opened) return tl::make_unexpected(opened.error());
+  TLSCOPE_TRY(
+      auto reader,
+      RingReader::Open(
+          parts.probes, RingBytes(parts.options),
+          [self = recorder.get()](std::span<const std::byte> record) { self->OnRecord(record); },
+          [self = recorder.get()] {
+            self->parts_.control.shared().PublishProcessor(self->stats_, MonotonicNs());
+          }));
+  recorder->reader_ = std::move(reader);
+  TLSCOPE_TRY(recorder->OpenTimer());
+  TLSCOPE_TRY(recorder->OpenSink());
   return recorder;
 }
 
@@ -62,18 +63,16 @@ Result<void> Recorder::OpenSink() {
   RecordingSinkOptions sink;
   sink.on_failure = [this](const Error& error, bool over) { OnSinkFailure(error, over); };
   if (options_.path != "-") {
-    auto file = MakeRecordingFile(options_.path, options_.replace);
-    if (!file) return tl::make_unexpected(file.error());
-    file_ = std::move(*file);
+    TLSCOPE_TRY(auto file, MakeRecordingFile(options_.path, options_.replace));
+    file_ = std::move(file);
     sink.name = options_.path;
     sink.own_file = true;
     sink.zstd = options_.path.ends_with(".zst");
     if (sink.zstd) sink.linger = kZstdLinger;
   }
-  auto opened = RecordingSink::Open(file_ ? file_.get() : STDOUT_FILENO, InfoNow(parts_.options),
-                                    std::move(sink));
-  if (!opened) return tl::make_unexpected(opened.error());
-  sink_ = std::move(*opened);
+  TLSCOPE_TRY(auto opened, RecordingSink::Open(file_ ? file_.get() : STDOUT_FILENO,
+                                               InfoNow(parts_.options), std::move(sink)));
+  sink_ = std::move(opened);
   return {};
 }
 

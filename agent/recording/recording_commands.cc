@@ -141,8 +141,7 @@ std::optional<Result<void>> RecordingCommands::Run() const {
   }
   if (state_->replay_app->parsed()) {
     SetLogLevel(state_->replay.quiet ? LogLevel::kWarn : LogLevel::kInfo);
-    const auto outputs = OutputsOf(state_->replay.output);
-    if (!outputs) return tl::make_unexpected(outputs.error());
+    TLSCOPE_TRY(const auto outputs, OutputsOf(state_->replay.output));
     return RunReplay(state_->replay);
   }
   return std::nullopt;

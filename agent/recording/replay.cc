@@ -148,9 +148,8 @@ Result<bool> Replay::OpenReader() {
 
 /// An output is appended to a file that is there: the recording would not be one any longer.
 Result<void> Replay::CheckOutputs() const {
-  const auto specs = OutputsOf(options_.output);
-  if (!specs) return tl::make_unexpected(specs.error());
-  for (const OutputSpec& spec : *specs) {
+  TLSCOPE_TRY(const auto specs, OutputsOf(options_.output));
+  for (const OutputSpec& spec : specs) {
     if (spec.target == OutputTarget::kFile && file_->Is(spec.path))
       return Fail(Errc::kUsage, 0, "replay " + file_->name() + " into itself",
                   "name another file with -o");
@@ -167,17 +166,16 @@ Result<void> Replay::OpenOutputs() {
   output.host = info.host;
   output.when_full = WhenFull::kWait;
   OutputHooks hooks = OutputHooksOf(*bus_, stop_);
-  auto outputs = Outputs::Open(output, *bus_, info.realtime_offset_ns, std::move(hooks));
-  if (!outputs) return tl::make_unexpected(outputs.error());
-  outputs_ = std::move(*outputs);
+  TLSCOPE_TRY(auto outputs,
+              Outputs::Open(output, *bus_, info.realtime_offset_ns, std::move(hooks)));
+  outputs_ = std::move(outputs);
   processor_ = std::make_unique<EventProcessor>(ProcessorOptionsOf(output, info), *bus_);
   return {};
 }
 
 Result<void> Replay::Run() {
-  const Result<bool> opened = OpenReader();
-  if (!opened) return tl::make_unexpected(opened.error());
-  if (!*opened) return {};
+  TLSCOPE_TRY(const auto opened, OpenReader());
+  if (!opened) return {};
   if (auto checked = CheckOutputs(); !checked) return checked;
   if (auto outputs = OpenOutputs(); !outputs) return outputs;
   done_ = UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -267,11 +265,9 @@ void Replay::Summarise() const {
 
 Result<void> RunReplay(const ReplayOptions& options) {
   KeepFreedMemory();
-  auto stop = StopSignal::Open();
-  if (!stop) return tl::make_unexpected(stop.error());
-  auto file = FdSource::Open(options.path, {stop->signal_fd(), stop->raised_fd()});
-  if (!file) return tl::make_unexpected(file.error());
-  return Replay(options, std::move(*stop), std::move(*file)).Run();
+  TLSCOPE_TRY(auto stop, StopSignal::Open());
+  TLSCOPE_TRY(auto file, FdSource::Open(options.path, {stop.signal_fd(), stop.raised_fd()}));
+  return Replay(options, std::move(stop), std::move(file)).Run();
 }
 
 }  // namespace tlscope

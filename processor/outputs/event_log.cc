@@ -62,9 +62,8 @@ Result<std::unique_ptr<EventLog>> EventLog::Open(EventBus& bus, EventLogOptions 
     AddNumber("bytes", bytes, record);
     return record += "}\n";
   };
-  auto sink = FileSink::Open(file);
-  if (!sink) return tl::make_unexpected(sink.error());
-  log->sink_ = std::move(*sink);
+  TLSCOPE_TRY(auto sink, FileSink::Open(file));
+  log->sink_ = std::move(sink);
   bus.StartRecording();
   log->subscription_ = bus.Subscribe(
       SubscribeOptions{.topics = AllTopics(), .history = 0, .whole_bodies = log->options_.payload});

@@ -31,11 +31,10 @@ std::uint64_t DataBytesOf(const Record& event) {
 
 Result<std::unique_ptr<RecordingSink>> RecordingSink::Open(int fd, const RecordingInfo& info,
                                                            RecordingSinkOptions options) {
-  Result<FdWriter> writer = FdWriter::Open(fd);
-  if (!writer) return tl::make_unexpected(std::move(writer.error()));
+  TLSCOPE_TRY(auto writer, FdWriter::Open(fd));
   try {
     return std::unique_ptr<RecordingSink>(
-        new RecordingSink(std::move(*writer), fd, info, std::move(options)));
+        new RecordingSink(std::move(writer), fd, info, std::move(options)));
   } catch (const std::system_error& error) {
     return Fail(Errc::kSystem, error.code().value(), "start the thread that records");
   }

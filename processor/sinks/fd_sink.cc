@@ -19,10 +19,9 @@ constexpr std::chrono::milliseconds kReaderPatience{50};
 }  // namespace
 
 Result<std::unique_ptr<FdSink>> FdSink::Open(int fd, FdSinkOptions options) {
-  Result<FdWriter> writer = FdWriter::Open(fd);
-  if (!writer) return tl::make_unexpected(std::move(writer.error()));
+  TLSCOPE_TRY(auto writer, FdWriter::Open(fd));
   try {
-    return std::unique_ptr<FdSink>(new FdSink(std::move(*writer), std::move(options)));
+    return std::unique_ptr<FdSink>(new FdSink(std::move(writer), std::move(options)));
   } catch (const std::system_error& error) {
     return Fail(Errc::kSystem, error.code().value(), "start the thread that writes");
   }

@@ -33,21 +33,18 @@ Error ForCollector(Error error) {
 
 Result<std::unique_ptr<FileStorage>> FileStorage::Open(FileStorageOptions options,
                                                        StreamPositions& positions) {
-  Result<FileName> name = FileName::Parse(options.pattern);
-  if (!name) return tl::make_unexpected(std::move(name.error()));
-  auto folder = OutputFolder::Open(
-      std::move(*name),
-      [on_failure = options.on_failure](const Error& error) { on_failure(ForCollector(error)); });
-  if (!folder) return tl::make_unexpected(std::move(folder.error()));
+  TLSCOPE_TRY(auto name, FileName::Parse(options.pattern));
+  TLSCOPE_TRY(
+      auto folder,
+      OutputFolder::Open(std::move(name), [on_failure = options.on_failure](const Error& error) {
+        on_failure(ForCollector(error));
+      }));
   const std::string state_name = StateNameOf(options.pattern);
-  auto state = StateFile::Open((*folder)->fd(), state_name, (*folder)->PathOf(state_name));
-  if (!state) return tl::make_unexpected(std::move(state.error()));
+  TLSCOPE_TRY(auto state, StateFile::Open(folder->fd(), state_name, folder->PathOf(state_name)));
   std::unique_ptr<FileStorage> storage(
-      new FileStorage(std::move(options), std::move(*folder), std::move(*state)));
-  if (auto recovered = storage->Recover(positions); !recovered) {
-    return tl::make_unexpected(std::move(recovered.error()));
-  }
-  if (auto begun = storage->Begin(); !begun) return tl::make_unexpected(std::move(begun.error()));
+      new FileStorage(std::move(options), std::move(folder), std::move(state)));
+  TLSCOPE_TRY(storage->Recover(positions));
+  TLSCOPE_TRY(storage->Begin());
   return storage;
 }
 

@@ -70,14 +70,10 @@ std::span<iovec> LayOut(BlockBatch& batch, std::uint64_t room, Parts& parts) {
 }  // namespace
 
 Result<std::unique_ptr<FileSink>> FileSink::Open(const FileSinkOptions& options) {
-  Result<FileName> name = FileName::Parse(options.pattern);
-  if (!name) return tl::make_unexpected(std::move(name.error()));
-  auto folder = OutputFolder::Open(std::move(*name), options.on_failure);
-  if (!folder) return tl::make_unexpected(std::move(folder.error()));
-  std::unique_ptr<FileSink> sink(new FileSink(options, std::move(*folder)));
-  if (auto opened = sink->file_->Open(); !opened) {
-    return tl::make_unexpected(std::move(opened.error()));
-  }
+  TLSCOPE_TRY(auto name, FileName::Parse(options.pattern));
+  TLSCOPE_TRY(auto folder, OutputFolder::Open(std::move(name), options.on_failure));
+  std::unique_ptr<FileSink> sink(new FileSink(options, std::move(folder)));
+  TLSCOPE_TRY(sink->file_->Open());
   try {
     sink->rotated_ = std::make_unique<RotatedFiles>(
         *sink->folder_, RotatedFiles::Options{.gzip = options.gzip, .keep = options.keep});

@@ -135,9 +135,7 @@ Result<bool> RotatingFile::OpenOnce(TimePoint now) {
   struct stat status {};
   if (fstat(fd_.get(), &status) != 0)
     return tl::make_unexpected(FileError(errno, "open " + folder_.PathOf(name_)));
-  if (auto checked = CheckOpened(status); !checked) {
-    return tl::make_unexpected(std::move(checked.error()));
-  }
+  TLSCOPE_TRY(CheckOpened(status));
   if (status.st_size > 0 && IsStale(status, now)) {
     const int error = StampCurrent(now);
     if (error == 0) return false;

@@ -129,16 +129,15 @@ class KafkaSink::Impl {
 };
 
 Result<void> KafkaSink::Impl::Open() {
-  auto conf = MakeKafkaConf(options_.address.brokers, options_.properties);
-  if (!conf) return tl::make_unexpected(conf.error());
-  rd_kafka_conf_set_opaque(conf->get(), this);
-  rd_kafka_conf_set_dr_msg_cb(conf->get(), OnDelivery);
-  rd_kafka_conf_set_error_cb(conf->get(), OnError);
-  rd_kafka_conf_set_log_cb(conf->get(), OnLog);
+  TLSCOPE_TRY(auto conf, MakeKafkaConf(options_.address.brokers, options_.properties));
+  rd_kafka_conf_set_opaque(conf.get(), this);
+  rd_kafka_conf_set_dr_msg_cb(conf.get(), OnDelivery);
+  rd_kafka_conf_set_error_cb(conf.get(), OnError);
+  rd_kafka_conf_set_log_cb(conf.get(), OnLog);
   char why[512] = "";
-  kafka_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf->get(), why, sizeof why));
+  kafka_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), why, sizeof why));
   if (!kafka_) return Fail(Errc::kUsage, 0, "start Kafka's client: " + std::string(why));
-  static_cast<void>(conf->release());  // it is the client's now
+  static_cast<void>(conf.release());  // it is the client's now
   rd_kafka_set_log_queue(kafka_.get(), nullptr);
   topic_.reset(rd_kafka_topic_new(kafka_.get(), options_.address.topic.c_str(), nullptr));
   if (!topic_) {
@@ -328,7 +327,7 @@ void KafkaSink::Impl::OnLog(const rd_kafka_t* kafka, int /*level*/, const char* 
 
 Result<std::unique_ptr<KafkaSink>> KafkaSink::Open(KafkaSinkOptions options) {
   auto impl = std::make_unique<Impl>(std::move(options));
-  if (auto opened = impl->Open(); !opened) return tl::make_unexpected(opened.error());
+  TLSCOPE_TRY(impl->Open());
   return std::unique_ptr<KafkaSink>(new KafkaSink(std::move(impl)));
 }
 
