@@ -15,9 +15,9 @@
 #include <utility>
 
 #include "processor/collector/agent_connection.h"
-#include "processor/net/acceptor.h"
-#include "processor/net/peer_name.h"
-#include "processor/net/tls_context.h"
+#include "processor/net/server/acceptor.h"
+#include "processor/net/server/peer_name.h"
+#include "processor/net/server/tls_context.h"
 #include "processor/net/tls_stream.h"
 
 namespace tlscope {

@@ -12,8 +12,8 @@
 #include "processor/base/result.h"
 #include "processor/collector/collector_limits.h"
 #include "processor/collector/entry_store.h"
-#include "processor/net/listen_socket.h"
-#include "processor/net/tls_files.h"
+#include "processor/net/server/listen_socket.h"
+#include "processor/net/server/tls_files.h"
 
 namespace boost::asio {
 class io_context;

@@ -11,7 +11,7 @@
 
 #include "processor/base/result.h"
 #include "processor/events/topic.h"
-#include "processor/net/peer_credentials.h"
+#include "processor/net/server/peer_credentials.h"
 
 namespace tlscope {
 

@@ -9,7 +9,7 @@
 #include "processor/base/result.h"
 #include "processor/base/unique_fd.h"
 #include "processor/ipc/access.h"
-#include "processor/net/unix_listener.h"
+#include "processor/net/server/unix_listener.h"
 
 namespace tlscope {
 

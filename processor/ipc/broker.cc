@@ -18,7 +18,7 @@
 
 #include "processor/base/clock.h"
 #include "processor/ipc/broker_connection.h"
-#include "processor/net/acceptor.h"
+#include "processor/net/server/acceptor.h"
 
 namespace tlscope {
 namespace {

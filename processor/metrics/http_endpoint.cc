@@ -18,8 +18,8 @@
 #include <string_view>
 #include <utility>
 
-#include "processor/net/acceptor.h"
-#include "processor/net/listen_socket.h"
+#include "processor/net/server/acceptor.h"
+#include "processor/net/server/listen_socket.h"
 
 namespace tlscope {
 namespace {

@@ -14,8 +14,8 @@
 #include <string_view>
 #include <utility>
 
+#include "processor/net/server/tls_context.h"
 #include "processor/net/tls_client.h"
-#include "processor/net/tls_context.h"
 #include "processor/net/tls_stream.h"
 #include "tests/unit/await.h"
 #include "tests/unit/processor/net/test_certificates.h"

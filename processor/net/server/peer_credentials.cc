@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "processor/net/peer_credentials.h"
+#include "processor/net/server/peer_credentials.h"
 
 #include <sys/socket.h>
 

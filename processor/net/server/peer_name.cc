@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "processor/net/peer_name.h"
+#include "processor/net/server/peer_name.h"
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
@@ -7,7 +7,7 @@
 #include <array>
 #include <cstring>
 
-#include "processor/net/peer_credentials.h"
+#include "processor/net/server/peer_credentials.h"
 
 namespace tlscope {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "processor/net/acceptor.h"
+#include "processor/net/server/acceptor.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "processor/base/unique_fd.h"
-#include "processor/net/unix_listener.h"
+#include "processor/net/server/unix_listener.h"
 #include "tests/unit/await.h"
 #include "tests/unit/leave_out.h"
 #include "tests/unit/processor/base/descriptor_limit.h"

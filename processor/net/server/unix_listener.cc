@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "processor/net/unix_listener.h"
+#include "processor/net/server/unix_listener.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>

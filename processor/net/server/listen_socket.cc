@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "processor/net/listen_socket.h"
+#include "processor/net/server/listen_socket.h"
 
 #include <boost/asio/ip/tcp.hpp>
 #include <cerrno>
@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "processor/net/listen_address.h"
+#include "processor/net/server/listen_address.h"
 
 namespace tlscope {
 namespace {

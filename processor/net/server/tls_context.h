@@ -4,7 +4,7 @@
 #include <boost/asio/ssl/context.hpp>
 
 #include "processor/base/result.h"
-#include "processor/net/tls_files.h"
+#include "processor/net/server/tls_files.h"
 
 namespace tlscope {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "processor/net/tls_context.h"
+#include "processor/net/server/tls_context.h"
 
 #include <openssl/ssl.h>
 

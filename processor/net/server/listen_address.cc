@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "processor/net/listen_address.h"
+#include "processor/net/server/listen_address.h"
 
 #include <boost/asio/ip/address.hpp>
 #include <cerrno>
