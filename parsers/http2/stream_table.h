@@ -28,29 +28,28 @@ class Stream {
       : id(stream_id),
         message(limits, budget),
         handler_(handler),
-        body_(std::in_place_type<PlainBody>, message, handler, 0) {}
+        kind_(std::in_place_type<PlainBody>, message, handler, 0),
+        body_(std::get_if<PlainBody>(&kind_)) {}
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
 
   /// The head is in the message, and the body is such a one: `args` are what its constructor takes
   /// besides the message and the handler.
   template <class Body, class... Args>
   void Begin(Args&&... args) {
-    body_.template emplace<Body>(message, handler_, std::forward<Args>(args)...);
+    body_ = &kind_.template emplace<Body>(message, handler_, std::forward<Args>(args)...);
   }
 
-  StreamBody& body() {
-    return std::visit([](StreamBody& body) -> StreamBody& { return body; }, body_);
-  }
-  std::uint64_t held_bytes() const {
-    const auto held = [](const StreamBody& body) { return body.held_bytes(); };
-    return message.held_bytes() + std::visit(held, body_);
-  }
+  StreamBody& body() { return *body_; }
+  std::uint64_t held_bytes() const { return message.held_bytes() + body_->held_bytes(); }
 
   const std::uint32_t id;
   MessageBuilder message;
 
  private:
   MessageHandler& handler_;
-  std::variant<PlainBody, RpcBody, TunnelBody, SocketBody> body_;
+  std::variant<PlainBody, RpcBody, TunnelBody, SocketBody> kind_;
+  StreamBody* body_;  ///< the one in kind_
 };
 
 /// The open streams of one direction, at most kMaxStreams.
