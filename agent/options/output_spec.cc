@@ -104,7 +104,7 @@ Result<OutputSpec> ReadPath(std::string_view path, std::optional<FormatKind> for
 }
 
 /// What two outputs cannot share.
-std::string Place(const OutputSpec& spec) {
+std::string SharedTargetOf(const OutputSpec& spec) {
   switch (spec.target) {
     case OutputTarget::kStdout:
       return "-";
@@ -161,7 +161,9 @@ Result<std::vector<OutputSpec>> ParseOutputSpecs(const std::vector<std::string>&
   std::vector<OutputSpec> specs;
   for (const std::string& text : texts) {
     TLSCOPE_TRY(auto spec, ParseOutputSpec(text));
-    const auto same = [&](const OutputSpec& other) { return Place(other) == Place(spec); };
+    const auto same = [&](const OutputSpec& other) {
+      return SharedTargetOf(other) == SharedTargetOf(spec);
+    };
     if (std::ranges::any_of(specs, same))
       return Refuse(text, "another output goes there, too: give each its own target");
     specs.push_back(std::move(spec));

@@ -158,11 +158,12 @@ Result<void> ProbeSession::AttachSystemPrograms(const StrategyInfo* strategy) {
 
 Result<LibraryId> ProbeSession::AttachLibrary(const std::string& path, const std::string& name) {
   TLSCOPE_TRY(const ProbePlan plan, PlanProbes(kOpenSslFamily, attach_mode_, path, name));
-  std::vector<UprobeSet::Place> places;
-  places.reserve(plan.probes.size());
+  std::vector<UprobeSet::Probe> probes_to_attach;
+  probes_to_attach.reserve(plan.probes.size());
   for (const PlannedProbe& probe : plan.probes)
-    places.push_back({probe.function, probe.offset, ProgramNamed(probe.program), probe.at_return});
-  TLSCOPE_TRY(UprobeSet probes, UprobeSet::Attach(path, name, places));
+    probes_to_attach.push_back(
+        {probe.function, probe.offset, ProgramNamed(probe.program), probe.at_return});
+  TLSCOPE_TRY(UprobeSet probes, UprobeSet::Attach(path, name, probes_to_attach));
   libraries_.emplace(++last_library_, AttachedLibrary{std::move(probes), plan.points});
   return last_library_;
 }

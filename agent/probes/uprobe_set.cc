@@ -34,19 +34,19 @@ constexpr std::uint32_t kReturn = 1;  // BPF_F_UPROBE_MULTI_RETURN
 std::uint64_t AddressOf(const void* object) { return reinterpret_cast<std::uint64_t>(object); }
 
 /// Empty and errno when the kernel does not take it; EINVAL also when it has no such links.
-UniqueFd AttachMulti(const std::string& path, const UprobeSet::Place& place) {
+UniqueFd AttachMulti(const std::string& path, const UprobeSet::Probe& probe) {
   UprobeMultiAttr attr{};
-  attr.prog_fd = static_cast<std::uint32_t>(bpf_program__fd(place.program));
+  attr.prog_fd = static_cast<std::uint32_t>(bpf_program__fd(probe.program));
   attr.attach_type = UprobeSet::kAttachType;
   attr.path = AddressOf(path.c_str());
-  attr.offsets = AddressOf(&place.offset);
+  attr.offsets = AddressOf(&probe.offset);
   attr.count = 1;
-  attr.flags = place.at_return ? kReturn : 0;
+  attr.flags = probe.at_return ? kReturn : 0;
   return UniqueFd(static_cast<int>(syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof attr)));
 }
 
-tl::unexpected<Error> WhyNot(int error, const UprobeSet::Place& place, const std::string& name) {
-  const std::string attach = "attach " + std::string(place.function) + " in " + name;
+tl::unexpected<Error> WhyNot(int error, const UprobeSet::Probe& probe, const std::string& name) {
+  const std::string attach = "attach " + std::string(probe.function) + " in " + name;
   if (error == EACCES || error == EPERM)
     return Fail(Errc::kPrivilege, error, attach,
                 "run it as root or with CAP_SYS_ADMIN: this kernel takes no uprobe without it");
@@ -61,12 +61,12 @@ tl::unexpected<Error> WhyNot(int error, const UprobeSet::Place& place, const std
 void DestroyLink(bpf_link* link) { bpf_link__destroy(link); }
 
 Result<UprobeSet> UprobeSet::Attach(const std::string& path, const std::string& name,
-                                    std::span<const Place> places) {
+                                    std::span<const Probe> probes) {
   UprobeSet set;
   for (const bool at_return : {false, true}) {
-    for (const Place& place : places) {
-      if (place.at_return != at_return) continue;
-      TLSCOPE_TRY(auto link, AttachOne(path, name, place));
+    for (const Probe& probe : probes) {
+      if (probe.at_return != at_return) continue;
+      TLSCOPE_TRY(auto link, AttachOne(path, name, probe));
       (at_return ? set.returns_ : set.entries_).push_back(std::move(link));
     }
   }
@@ -74,19 +74,19 @@ Result<UprobeSet> UprobeSet::Attach(const std::string& path, const std::string& 
 }
 
 Result<UprobeSet::Link> UprobeSet::AttachOne(const std::string& path, const std::string& name,
-                                             const Place& place) {
-  if (UniqueFd fd = AttachMulti(path, place)) return Link(std::move(fd));
+                                             const Probe& probe) {
+  if (UniqueFd fd = AttachMulti(path, probe)) return Link(std::move(fd));
   // Where there are such links perf does not take the program, and its answer would hide the
   // reason.
-  if (const int error = errno; error != EINVAL) return WhyNot(error, place, name);
+  if (const int error = errno; error != EINVAL) return WhyNot(error, probe, name);
   bpf_uprobe_opts options{};
   options.sz = sizeof options;
-  options.retprobe = place.at_return;
+  options.retprobe = probe.at_return;
   LinkPtr link(
-      bpf_program__attach_uprobe_opts(place.program, -1, path.c_str(), place.offset, &options));
+      bpf_program__attach_uprobe_opts(probe.program, -1, path.c_str(), probe.offset, &options));
   if (!link) {
     const int error = errno;
-    return WhyNot(error, place, name);
+    return WhyNot(error, probe, name);
   }
   return Link(std::move(link));
 }

@@ -16,12 +16,12 @@ struct bpf_program;
 
 namespace tlscope {
 
-/// Programs at places in one file, in every process that maps it. Attached together, or not at all;
+/// The probes in one file, in every process that maps it. Attached together, or not at all;
 /// detached with this object.
 class UprobeSet {
  public:
-  /// A place and the program that runs there.
-  struct Place {
+  /// An instruction, and the program that runs there.
+  struct Probe {
     std::string_view function;  ///< whose calls it sees
     std::uint64_t offset;       ///< in the file
     const bpf_program* program;
@@ -36,13 +36,13 @@ class UprobeSet {
   /// Attaches to the file at `path`, called `name` in errors. The entries come before the returns:
   /// a return whose entry was not seen counts as a loss.
   static Result<UprobeSet> Attach(const std::string& path, const std::string& name,
-                                  std::span<const Place> places);
+                                  std::span<const Probe> probes);
 
   UprobeSet(UprobeSet&&) = default;
   UprobeSet& operator=(UprobeSet&&) = delete;
 
   /// No program runs any longer once it returns. The kernel waits until none can (tens of
-  /// milliseconds a place, and longer before 6.6), which it does for all places at once as far as
+  /// milliseconds a probe, and longer before 6.6), which it does for all probes at once as far as
   /// it can.
   ~UprobeSet();
 
@@ -52,7 +52,7 @@ class UprobeSet {
 
   UprobeSet() = default;
   static Result<Link> AttachOne(const std::string& path, const std::string& name,
-                                const Place& place);
+                                const Probe& probe);
   static void DetachTogether(std::vector<Link>& links);
 
   std::vector<Link> entries_;

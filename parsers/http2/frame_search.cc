@@ -24,11 +24,11 @@ FrameSearch::Result FrameSearch::Feed(std::string_view bytes) {
     return result;
   }
   Result result;
-  const std::size_t skipped = places_.empty() ? held_.size() : places_.front().begin;
+  const std::size_t skipped = candidates_.empty() ? held_.size() : candidates_.front().begin;
   result.skipped = held_.substr(0, skipped);
   DropFront(skipped);
   budget_.Give(std::exchange(taken_bytes_, 0));
-  const std::uint64_t needed = held_.size() + places_.size() * sizeof(Place);
+  const std::uint64_t needed = held_.size() + candidates_.size() * sizeof(Candidate);
   if (budget_.Take(needed)) {
     taken_bytes_ = needed;
   } else {
@@ -38,13 +38,13 @@ FrameSearch::Result FrameSearch::Feed(std::string_view bytes) {
 }
 
 void FrameSearch::Revisit(Match& match) {
-  std::vector<Place> places;
-  places.swap(places_);
-  for (const Place& place : places) {
-    if (held_.size() < place.wake) {
-      places_.push_back(place);
-    } else if (place.begin < match.end) {
-      Look(place.begin, match);
+  std::vector<Candidate> candidates;
+  candidates.swap(candidates_);
+  for (const Candidate& candidate : candidates) {
+    if (held_.size() < candidate.wake) {
+      candidates_.push_back(candidate);
+    } else if (candidate.begin < match.end) {
+      Look(candidate.begin, match);
     }
   }
 }
@@ -56,16 +56,16 @@ void FrameSearch::Look(std::size_t begin, Match& match) {
   if (run.detection == Detection::kMatch) {
     if (end < match.end) match = {begin, end};
   } else {
-    places_.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)});
+    candidates_.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)});
   }
 }
 
 void FrameSearch::DropFront(std::size_t bytes) {
   if (bytes == 0) return;
   held_.erase(0, bytes);
-  for (Place& place : places_) {
-    place.begin -= static_cast<std::uint32_t>(bytes);
-    place.wake -= static_cast<std::uint32_t>(bytes);
+  for (Candidate& candidate : candidates_) {
+    candidate.begin -= static_cast<std::uint32_t>(bytes);
+    candidate.wake -= static_cast<std::uint32_t>(bytes);
   }
 }
 
@@ -77,7 +77,7 @@ std::string FrameSearch::Take() {
 
 void FrameSearch::Clear() {
   std::string().swap(held_);
-  std::vector<Place>().swap(places_);
+  std::vector<Candidate>().swap(candidates_);
   budget_.Give(std::exchange(taken_bytes_, 0));
 }
 

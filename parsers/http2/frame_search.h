@@ -45,7 +45,7 @@ class FrameSearch {
 
  private:
   /// Where a run of frames may begin, and of how many bytes held_ may tell more.
-  struct Place {
+  struct Candidate {
     std::uint32_t begin;
     std::uint32_t wake;
   };
@@ -62,8 +62,8 @@ class FrameSearch {
 
   ByteBudget& budget_;
   std::string held_;
-  std::vector<Place> places_;      ///< by begin
-  std::uint64_t taken_bytes_ = 0;  ///< from the budget, for both
+  std::vector<Candidate> candidates_;  ///< by begin
+  std::uint64_t taken_bytes_ = 0;      ///< from the budget, for both
 };
 
 }  // namespace tlscope::http2

@@ -5,7 +5,7 @@
 
 namespace tlscope::http2 {
 
-std::vector<StreamTable::Entry>::iterator StreamTable::Place(std::uint32_t id) {
+std::vector<StreamTable::Entry>::iterator StreamTable::PositionOf(std::uint32_t id) {
   // New streams have the highest ids.
   if (entries_.empty() || entries_.back().id < id) return entries_.end();
   return std::lower_bound(entries_.begin(), entries_.end(), id,
@@ -13,22 +13,22 @@ std::vector<StreamTable::Entry>::iterator StreamTable::Place(std::uint32_t id) {
 }
 
 Stream* StreamTable::Find(std::uint32_t id) {
-  const auto place = Place(id);
-  if (place == entries_.end() || place->id != id) return nullptr;
-  place->used = ++clock_;
-  return place->stream.get();
+  const auto position = PositionOf(id);
+  if (position == entries_.end() || position->id != id) return nullptr;
+  position->used = ++clock_;
+  return position->stream.get();
 }
 
 Stream* StreamTable::Add(std::uint32_t id) {
   if (entries_.size() == kMaxStreams || !budget_.Take(kStreamBytes)) return nullptr;
   auto stream = std::make_unique<Stream>(id, limits_, budget_, handler_);
-  return entries_.insert(Place(id), Entry{id, ++clock_, std::move(stream)})->stream.get();
+  return entries_.insert(PositionOf(id), Entry{id, ++clock_, std::move(stream)})->stream.get();
 }
 
 void StreamTable::Remove(std::uint32_t id) {
-  const auto place = Place(id);
-  if (place == entries_.end() || place->id != id) return;
-  entries_.erase(place);
+  const auto position = PositionOf(id);
+  if (position == entries_.end() || position->id != id) return;
+  entries_.erase(position);
   budget_.Give(kStreamBytes);
   // A burst is no reason for an idle connection to stay large.
   if (entries_.empty() && entries_.capacity() > 16) entries_.shrink_to_fit();
@@ -41,10 +41,10 @@ Stream* StreamTable::Oldest() {
 }
 
 Stream* StreamTable::After(std::uint32_t id) {
-  const auto place =
+  const auto position =
       std::upper_bound(entries_.begin(), entries_.end(), id,
                        [](std::uint32_t key, const Entry& entry) { return key < entry.id; });
-  return place == entries_.end() ? nullptr : place->stream.get();
+  return position == entries_.end() ? nullptr : position->stream.get();
 }
 
 std::uint64_t StreamTable::held_bytes() const {

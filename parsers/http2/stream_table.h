@@ -87,7 +87,7 @@ class StreamTable {
     std::uint64_t used;
     std::unique_ptr<Stream> stream;
   };
-  std::vector<Entry>::iterator Place(std::uint32_t id);
+  std::vector<Entry>::iterator PositionOf(std::uint32_t id);
 
   const ParserLimits& limits_;
   ByteBudget& budget_;

@@ -124,7 +124,7 @@ class EventBus {
   std::array<std::uint32_t, kTopics> readers_{};
   std::array<std::uint32_t, kTopics> whole_body_readers_{};
   std::atomic<TopicSet> read_topics_ = 0;        ///< of which a Subscription wants to hear
-  std::atomic<TopicSet> whole_body_topics_ = 0;  ///< likewise with whole bodies
+  std::atomic<TopicSet> whole_body_topics_ = 0;  ///< and of which with whole bodies
   std::atomic<std::size_t> subscriptions_ = 0;
   std::atomic<std::uint64_t> missed_ = 0;
   std::vector<int> waiting_;                  ///< eventfds of armed BusWaiters

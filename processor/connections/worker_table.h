@@ -82,10 +82,11 @@ class WorkerTable {
 
   using Activity = IntrusiveList<Slot, ByActivity>;
   Activity unbound_;                            // socket unknown, by last event
-  Activity bound_;                              // socket known, likewise
-  IntrusiveList<Slot, ByHolding> holding_raw_;  // likewise
-  IntrusiveList<Slot, ByHolding> undecided_;    // likewise, and not holding raw bytes
-  Slot* latest_ = nullptr;                      // found last: pieces of one call come in a row
+  Activity bound_;                              // socket known; by last event
+  IntrusiveList<Slot, ByHolding> holding_raw_;  // holding raw bytes; by last event
+  IntrusiveList<Slot, ByHolding>
+      undecided_;           // protocol undecided, no raw bytes held; by last event
+  Slot* latest_ = nullptr;  // found last: pieces of one call come in a row
   std::unordered_map<SslId, Slot, IdHash> slots_;
   std::unordered_map<SocketId, IntrusiveList<Slot, BySocket>, IdHash> by_socket_;
 };

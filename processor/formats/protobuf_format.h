@@ -57,7 +57,7 @@ class ProtobufFormat final : public Format {
   const ProtobufFormatOptions options_;
   const PayloadLimits limits_;
   const std::string event_tags_;  // encoded, as an Event has them
-  const std::string bus_tags_;    // likewise, as a Correlation has them
+  const std::string bus_tags_;    // encoded, as a Correlation has them
   std::uint64_t sequence_ = 0;    // of the latest entry
   // What is built of an entry, to be put together in its order: kept for their memory.
   std::vector<char> head_;

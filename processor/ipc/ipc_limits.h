@@ -16,7 +16,7 @@ struct BrokerLimits {
   /// Of these, places that only root and the agent's own user get.
   std::size_t reserved_clients = 8;
   std::size_t subscriptions = 32;
-  /// Of one subscription; likewise its tags and its kinds.
+  /// Of one subscription: as many topics, as many tags and as many kinds.
   std::size_t patterns = 64;
   /// Waiting to be read by the client; one event that is larger is sent all the same.
   std::size_t outgoing_bytes = std::size_t{1} << 20;
