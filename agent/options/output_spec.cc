@@ -17,7 +17,7 @@ auto Refuse(std::string_view text, std::string remedy) {
   return Fail(Errc::kUsage, 0, "write to '" + std::string(text) + "'", std::move(remedy));
 }
 
-std::string FormatNames() {
+std::string FormatList() {
   std::string names;
   for (const FormatInfo& info : kFormats) {
     if (!names.empty()) names += ", ";
@@ -137,7 +137,7 @@ Result<OutputSpec> ParseOutputSpec(std::string_view text) {
       return Refuse(text, kUrls);
     else if (IsWord(word))
       return Refuse(text, "unknown format '" + std::string(word) + "': expected one of " +
-                              FormatNames() + "; a file of that name is ./" + std::string(text));
+                              FormatList() + "; a file of that name is ./" + std::string(text));
   }
   if (target == "-") {
     spec.format = format.value_or(FormatKind::kText);

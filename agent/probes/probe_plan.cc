@@ -93,7 +93,7 @@ Result<ProbePlan> PlanProbes(const TlsFamily& family, AttachMode mode, const std
     return Fail(Errc::kNotFound, 0,
                 "find " + std::string(family.read.plain) + " or " +
                     std::string(family.write.plain) + " in " + name,
-                "it is no " + std::string(family.name) + " library");
+                "it is not a library of the " + std::string(family.name) + " family");
   return plan;
 }
 

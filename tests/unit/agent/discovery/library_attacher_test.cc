@@ -29,7 +29,7 @@ constexpr auto kRetryAfter = 30s;
 constexpr auto kLongAfter = 10'000h;
 
 const Error kNoOpenSsl{Errc::kNotFound, 0, "find SSL_read or SSL_write",
-                       "it is no OpenSSL library"};
+                       "it is not a library of the OpenSSL family"};
 const Error kRefused{Errc::kSystem, EINVAL, "attach SSL_read", ""};
 
 class LibraryAttacherTest : public ::testing::Test {

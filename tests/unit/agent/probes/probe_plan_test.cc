@@ -162,7 +162,8 @@ TEST_F(ProbePlanTest, PlansNothingForAFileThatCarriesNoData) {
   ASSERT_FALSE(plan.has_value());
   EXPECT_EQ(plan.error().code, Errc::kNotFound);
   EXPECT_EQ(plan.error().Describe(),
-            "cannot find SSL_read or SSL_write in the library; it is no OpenSSL library");
+            "cannot find SSL_read or SSL_write in the library; it is not a library of the OpenSSL "
+            "family");
 }
 
 TEST_F(ProbePlanTest, SaysWhyAFileCannotBeRead) {
