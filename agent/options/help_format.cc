@@ -50,7 +50,7 @@ class HelpFormatter final : public CLI::Formatter {
 }  // namespace
 
 std::string OptionUsage(const CLI::Option& option) {
-  const std::string type = option.get_type_size() == 0 ? "" : option.get_type_name();
+  std::string type = option.get_type_size() == 0 ? "" : option.get_type_name();
   if (option.get_positional()) return type;
   const std::string name = option.get_name(false, true);
   return type.empty() ? name : name + " " + type;
@@ -58,7 +58,7 @@ std::string OptionUsage(const CLI::Option& option) {
 
 std::string OptionHelp(const CLI::Option& option) {
   const std::string initial = option.get_type_size() == 0 ? "" : option.get_default_str();
-  const std::string help = option.get_description();
+  const std::string& help = option.get_description();
   return initial.empty() ? help : help + " (default: " + initial + ")";
 }
 

@@ -17,6 +17,7 @@ constexpr const char* kMessages = "Messages";
 
 std::vector<std::string> FormatNames() {
   std::vector<std::string> names;
+  names.reserve(std::size(kFormats));
   for (const FormatInfo& info : kFormats) names.emplace_back(info.name);
   return names;
 }
