@@ -6,12 +6,12 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -60,8 +60,11 @@ std::multimap<std::uint32_t, std::uint32_t> ChildrenByParent() {
   std::multimap<std::uint32_t, std::uint32_t> children;
   for (const std::uint32_t pid : Processes()) {
     std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-    const std::string stat(std::istreambuf_iterator<char>(file), {});
-    children.emplace(ParentIn(stat), pid);
+    // Through the stream, not its buffer, which throws for a process that ends meanwhile (ESRCH).
+    std::array<char, 1024> stat{};
+    file.read(stat.data(), stat.size());
+    children.emplace(ParentIn(std::string(stat.data(), static_cast<std::size_t>(file.gcount()))),
+                     pid);
   }
   return children;
 }

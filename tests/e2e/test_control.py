@@ -134,7 +134,7 @@ def test_options_are_set_while_it_runs(site, tls_client, tls_server):
         client, _ = connect_peers(tls_client, tls_server)
         assert done(site.ctl("set", "tsize", "4")) == "tsize is 4, was 16777216\n"
         assert json.loads(done(site.ctl("--json", "set", "tsize", "4")))["text"] == (
-            "tsize was 4 already"
+            "tsize is already 4"
         )
         transfer(tls_client, tls_server, POSTED)
         transfer(tls_client, tls_server, ASKED % b"next")  # what is shown of the cut one ends here
