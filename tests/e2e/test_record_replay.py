@@ -407,11 +407,11 @@ def test_progress_is_for_terminals_and_leaves_the_output_alone(scratch):
 
 
 def test_progress_of_a_recording_comes_to_its_end(nginx, https_client, scratch):
-    https_client.connect(nginx.port)
     arguments = ["record", str(scratch / "raw"), "--pid", str(https_client.pid), "--count", "4"]
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         recording = pool.submit(on_a_terminal, arguments)
         while not recording.done():
+            https_client.connect(nginx.port)  # anew: nginx ends a connection after many requests
             https_client.request("GET", "/connection")
     shown = recording.result()
     assert re.search(rb"\[Stage 1/1\] Recording 100% \| took \d+s\r\n", shown), shown

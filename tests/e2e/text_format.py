@@ -148,6 +148,7 @@ class Message:
     incomplete: bool
     resynchronised: bool
     lost: int
+    has_gaps: bool  # also where it is not known how much is lost
     cut: int
     altered: bool  # laid out anew, or its content hidden
     hex_dump: bool
@@ -209,6 +210,7 @@ def parse_header(line):
         incomplete=bool(match["incomplete"]),
         resynchronised=bool(match["resynchronised"]),
         lost=int(match["lost"] or 0),
+        has_gaps=match["lost"] is not None,
         cut=int(match["cut"] or 0),
         dropped=int(match["dropped"] or 0),
         limit=int(match["limit"] or 0),
@@ -314,6 +316,8 @@ class TextReader:
             row = _HEX_ROW.fullmatch(self._buffer[:end])
             if self._open.hex_dump or (row and row["offset"] == b"00000000"):
                 return self._read_hex_dump()
+        if self._open.has_gaps:
+            return self._read_until_next_header(at_end)
         return self._read_exactly(self._open.length)
 
     def _read_exactly(self, size):
