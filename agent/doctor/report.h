@@ -35,6 +35,7 @@ struct DoctorLibrary {
   std::string write_point;
   std::uint64_t hits = 0;         ///< calls in processes that map no other library
   std::uint64_t shared_hits = 0;  ///< calls in processes that map others, too
+  bool leased = true;             ///< false: it can be written to under its probes
 };
 
 struct DoctorProcess {
