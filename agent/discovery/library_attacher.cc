@@ -204,6 +204,7 @@ void LibraryAttacher::AwaitWriter(InodeId inode, OpenFile file, bool leases, Tim
   const auto being_written = std::ranges::count_if(
       held_, [](const auto& held) { return std::holds_alternative<BeingWritten>(held.second); });
   if (static_cast<std::size_t>(being_written) >= kMaxBeingWritten) return;
+  file.key = FileKeyOf(file.fd.get()).value_or(file.key);
   const Time retry_at = now + (leases ? milliseconds(kRetryLease) : kQuiet);
   held_.insert_or_assign(inode, BeingWritten{std::move(file), leases, retry_at});
   TendBy(retry_at);
