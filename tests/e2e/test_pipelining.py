@@ -63,7 +63,7 @@ def _pipeline(nginx):
 def test_a_thousand_pipelined_requests_are_captured_in_order_at_both_ends(
     capture, nginx, tls_client, pipeline
 ):
-    with capture() as agent:
+    with capture("--port", str(nginx.port)) as agent:
         client = tls_client.connect(nginx.port)
         tls_client.send(b"".join(pipeline.requests))
         received = tls_client.receive_all()

@@ -78,7 +78,7 @@ def test_lines_are_shown_when_the_sender_pauses(capture, tls_client, tls_server)
 def test_a_stream_counts_as_one_exchange(capture, tls_client, tls_server):
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n"
     body = b"".join(EVENTS)
-    with capture() as agent:
+    with capture("--pid", str(tls_client.pid), "--pid", str(tls_server.pid)) as agent:
         connect_peers(tls_client, tls_server)
         transfer(tls_client, tls_server, REQUEST_BYTES)
         transfer(tls_server, tls_client, head % len(body) + body)

@@ -106,6 +106,9 @@ class Summary:
         return sum(cause.bytes for cause in causes)
 
 
+_FILTERS = {"--pid", "--comm", "--uid", "--cgroup", "--port"}
+
+
 @dataclasses.dataclass(frozen=True)
 class Outcome:
     """All that a run of the agent left."""
@@ -113,10 +116,13 @@ class Outcome:
     status: int
     messages: list
     stderr: str
+    filtered: bool
 
     @property
     def summary(self):
-        """The numbers it ended with."""
+        """The numbers it ended with. Unfiltered they count what tests that run beside it do."""
+        alone = "PYTEST_XDIST_WORKER" not in os.environ
+        assert self.filtered or alone, "sums of the whole host: capture with --pid or --port"
         return Summary.parse(self.stderr)
 
 
@@ -125,6 +131,7 @@ class Agent:
 
     def __init__(self, *arguments, launcher=(), stdout=None):
         self._changed = threading.Condition()
+        self._filtered = any(argument in _FILTERS for argument in arguments)
         self._messages = []
         self._stderr_lines = []
         self._format_error = None
@@ -216,7 +223,7 @@ class Agent:
         if self._format_error:
             raise self._format_error
         stderr = "\n".join(self._stderr_lines)
-        return Outcome(self._process.returncode, list(self._messages), stderr)
+        return Outcome(self._process.returncode, list(self._messages), stderr, self._filtered)
 
     def _wait(self, find, what):
         deadline = Deadline()
@@ -287,7 +294,6 @@ def run(*arguments, launcher=()):
         timeout=DEADLINE_S,
         check=False,
     )
-
 
 
 def check_refused(result, status, *words):
