@@ -197,7 +197,8 @@ bool KafkaSink::Impl::Produce(std::uint64_t connection, std::string_view block) 
 
 void KafkaSink::Impl::Refused(std::size_t bytes, rd_kafka_resp_err_t code) {
   const bool full = code == RD_KAFKA_RESP_ERR__QUEUE_FULL;
-  if (!full) refusal_ = code;
+  // What is fatal OnError says, with its cause.
+  if (!full && code != RD_KAFKA_RESP_ERR__FATAL) refusal_ = code;
   const std::lock_guard lock(mutex_);
   account_.Settle(full ? Fate::kDroppedFull : Fate::kDroppedFailed, bytes);
   room_.notify_all();

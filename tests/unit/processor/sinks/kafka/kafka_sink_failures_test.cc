@@ -84,6 +84,8 @@ TEST(KafkaSinkFailuresTest, SaysWhatAClientMayNotDoAndRefusesTheRest) {
   AwaitFor("a failure", [&] { return !told.failures().empty(); });
   EXPECT_NE(told.failures().front().find("enable.idempotence=false"), std::string::npos)
       << told.failures().front();
+  // The library refuses by itself before the sink has heard of it; from here on the sink does.
+  EXPECT_FALSE(sink->PushOf(1, "message"));
   sink->Close();
   EXPECT_GT(sink->stats().dropped_closed_blocks, 0U);
   EXPECT_EQ(sink->stats().written_blocks, 0U);
