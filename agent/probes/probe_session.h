@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "agent/probes/bpf_handles.h"
 #include "agent/probes/kernel_counters.h"
 #include "agent/probes/kernel_filters.h"
+#include "agent/probes/point_table.h"
 #include "agent/probes/probe_plan.h"
 #include "agent/probes/prober.h"
 #include "agent/probes/uprobe_set.h"
@@ -69,7 +72,7 @@ class ProbeSession final : public Prober {
   /// handshakes and how far each stream has come are followed as ever. Any thread.
   void SetPaused(bool paused);
 
-  /// Any thread.
+  /// Any thread. Once detached, with the writes that were still under way then among the unfinished.
   Result<KernelCounters> ReadCounters() const;
 
   /// Exact once detached. Walks the tables.
@@ -91,6 +94,8 @@ class ProbeSession final : public Prober {
   static Result<std::unique_ptr<ProbeSession>> Load(const ProbeOptions& options,
                                                     const StrategyInfo* strategy, bool has_loop);
   Result<void> AttachSystemPrograms(const StrategyInfo* strategy);
+  Result<std::vector<PointTable::Row>> Describe(const ProbePlan& plan);
+  void Forget(const std::vector<PointTable::Row>& rows);
   const bpf_program* ProgramNamed(std::string_view name) const;
 
   // Links go before the programs they hold.
@@ -98,12 +103,17 @@ class ProbeSession final : public Prober {
   std::vector<LinkPtr> links_;
   struct AttachedLibrary {
     UprobeSet probes;
+    std::vector<PointTable::Row> rows;  ///< of the probes
     AttachPoints points;
   };
   std::map<LibraryId, AttachedLibrary> libraries_;
   LibraryId last_library_ = 0;
+  /// Writes under way when all was detached.
+  std::atomic<std::uint64_t> left_writes_ = 0;
+  std::atomic<std::uint64_t> left_bytes_ = 0;
   bool has_loop_ = true;
   AttachMode attach_mode_ = AttachMode::kAuto;
+  std::optional<PointTable> points_;  ///< none where the kernel tells no program where it runs
   const StrategyInfo* strategy_ = nullptr;
   std::vector<std::string> shortcomings_;
 };
