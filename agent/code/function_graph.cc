@@ -124,12 +124,25 @@ class Walk {
   void ReadJumpTables() {
     std::erase_if(untold_, [this](std::uint64_t jump) {
       Visited& visited = found_.at(jump);
-      const auto function = source_.FunctionAt(jump);
-      if (function) visited.next = ReadJumpTable(source_, *function, RunUpTo(jump));
+      visited.next = ReadJumpTable(source_, RunUpTo(jump));
+      const bool possible = std::ranges::all_of(
+          visited.next, [&](std::uint64_t target) { return MayLeadTo(visited.part, target); });
+      if (!possible) visited.next.clear();
       visited.untold = visited.next.empty();
       waiting_.insert(waiting_.end(), visited.next.begin(), visited.next.end());
       return !visited.untold;
     });
+  }
+
+  /// Whether a jump table in the part that begins at `part` may lead to `target`: a place in the same
+  /// part, in one that the function is known to have, or where a part begins. Compilers move cases
+  /// that hardly ever run to a part of their own, which other jumps may enter in its middle.
+  bool MayLeadTo(std::uint64_t part, std::uint64_t target) const {
+    const auto holder = source_.FunctionAt(target);
+    if (!holder) return false;
+    if (holder->begin == part || holder->begin == target) return true;
+    const auto inside = found_.lower_bound(holder->begin);
+    return inside != found_.end() && holder->Holds(inside->first);
   }
 
   /// What runs in a straight line up to and with a jump; nothing else leads among them.

@@ -79,8 +79,13 @@ class Backward {
 
   bool AtLoad(const Decoded& decoded) {
     const auto& operands = decoded.operands;
+    if (scaled_ != ZYDIS_REGISTER_NONE) return AtScaling(decoded);
     if (IsTableAddress(decoded)) return true;
     const bool of_both = base_ != ZYDIS_REGISTER_NONE;
+    if (of_both && table_ && loaded_ == ZYDIS_REGISTER_RAX) {
+      if (decoded.mnemonic() == ZYDIS_MNEMONIC_CDQE) return extended_ = true;
+      if (extended_ && decoded.mnemonic() == ZYDIS_MNEMONIC_MOV) return TakePlainLoad(decoded);
+    }
     if (!Writes(decoded, loaded_) && !(of_both && Writes(decoded, base_))) return true;
     if (!of_both && decoded.mnemonic() == ZYDIS_MNEMONIC_ADD && IsRegister(operands[1])) {
       base_ = operands[1].reg.value;
@@ -103,13 +108,47 @@ class Backward {
     return true;
   }
 
+  // Without optimisation GCC loads and extends a distance in two steps, from the sum of the table's
+  // address, which it names once more, and of the index times four.
+  bool TakePlainLoad(const Decoded& decoded) {
+    const ZydisDecodedOperand& to = decoded.operands[0];
+    const ZydisDecodedOperand& from = decoded.operands[1];
+    if (!IsRegister(to) || to.reg.value != ZYDIS_REGISTER_EAX ||
+        from.type != ZYDIS_OPERAND_TYPE_MEMORY || from.mem.index == ZYDIS_REGISTER_NONE ||
+        from.mem.scale != 1 || from.mem.disp.value != 0)
+      return false;
+    scaled_ = from.mem.base;
+    named_again_ = from.mem.index;
+    return true;
+  }
+
+  bool AtScaling(const Decoded& decoded) {
+    const ZydisRegister named = named_again_;
+    if (named != ZYDIS_REGISTER_NONE && Writes(decoded, named)) {
+      named_again_ = ZYDIS_REGISTER_NONE;
+      return decoded.mnemonic() == ZYDIS_MNEMONIC_LEA && RelativeAddress(decoded) == table_;
+    }
+    if (!Writes(decoded, scaled_)) return true;
+    const auto& from = decoded.operands[1].mem;
+    if (named != ZYDIS_REGISTER_NONE || decoded.mnemonic() != ZYDIS_MNEMONIC_LEA ||
+        from.base != ZYDIS_REGISTER_NONE || from.scale != 4 || from.disp.value != 0)
+      return false;
+    index_ = from.index;
+    return true;
+  }
+
+  static std::optional<std::uint64_t> RelativeAddress(const Decoded& lea) {
+    const auto& from = lea.operands[1].mem;
+    if (from.base != ZYDIS_REGISTER_RIP) return std::nullopt;
+    return lea.end() + static_cast<std::uint64_t>(from.disp.value);
+  }
+
   bool IsTableAddress(const Decoded& decoded) {
     if (!of_distances_ || table_ || decoded.mnemonic() != ZYDIS_MNEMONIC_LEA) return false;
     const ZydisRegister to = decoded.operands[0].reg.value;
-    if (decoded.operands[1].mem.base != ZYDIS_REGISTER_RIP) return false;
     if (to != base_ && (index_ != ZYDIS_REGISTER_NONE || to != loaded_)) return false;
-    table_ = decoded.end() + static_cast<std::uint64_t>(decoded.operands[1].mem.disp.value);
-    return true;
+    table_ = RelativeAddress(decoded);
+    return table_.has_value();
   }
 
   bool AtIndex(const Decoded& decoded) {
@@ -135,7 +174,10 @@ class Backward {
   ZydisRegister loaded_ = ZYDIS_REGISTER_NONE;  // what is jumped to, or a summand of it
   ZydisRegister base_ = ZYDIS_REGISTER_NONE;    // the other summand
   ZydisRegister index_ = ZYDIS_REGISTER_NONE;
+  ZydisRegister scaled_ = ZYDIS_REGISTER_NONE;       // the index times four
+  ZydisRegister named_again_ = ZYDIS_REGISTER_NONE;  // the table, where it is loaded from
   bool of_distances_ = true;
+  bool extended_ = false;  // to 64 bits, behind the load
   bool bounded_ = false;  // a jump away with a larger index was seen
   std::optional<std::uint64_t> table_;
   std::optional<std::uint64_t> count_;
@@ -174,7 +216,7 @@ std::optional<std::uint64_t> Entry(const CodeSource& source, const Backward& fou
 
 }  // namespace
 
-std::vector<std::uint64_t> ReadJumpTable(const CodeSource& source, CodeRange function,
+std::vector<std::uint64_t> ReadJumpTable(const CodeSource& source,
                                          std::span<const std::uint64_t> addresses) {
   Backward found;
   for (std::size_t i = addresses.size(); i > 0 && !found.complete(); --i) {
@@ -185,7 +227,7 @@ std::vector<std::uint64_t> ReadJumpTable(const CodeSource& source, CodeRange fun
   if (!found.complete()) return {};
   for (std::uint64_t i = 0; i < found.count(); ++i) {
     const auto target = Entry(source, found, i);
-    if (!target || !function.Holds(*target)) return {};
+    if (!target) return {};
     targets.push_back(*target);
   }
   return targets;

@@ -68,7 +68,8 @@ class Planner {
     const auto inner_code = inner ? Decode(code_, *inner, reason) : std::nullopt;
     if (!inner_code) return false;
     const Wrapper wrappers[] = {{&*plain_code, probes.shape}, {&*ex_code, probes.shape}};
-    return Add(plain, probes, EndsOfInner(*inner_code, probes, wrappers));
+    Ends ends = EndsOfInner(*inner_code, probes, wrappers);
+    return Add(plain, probes, ends);
   }
 
   Ends EndsOfInner(const DecodedFunction& function, const FunctionProbes& probes,
@@ -99,26 +100,32 @@ class Planner {
     const FunctionProbes& probes = ProbesOf(function);
     std::string reason;
     const auto code = DecodeNamed(function, reason);
-    const Ends ends = code ? EndsOf(*code, probes) : Refused(std::move(reason));
+    Ends ends = code ? EndsOf(*code, probes) : Refused(std::move(reason));
     if (Add(function, probes, ends)) return true;
-    plan_.refused.push_back({function, ends.exits.refusal});
+    plan_.refused.push_back({function, std::move(ends.exits.refusal)});
     return false;
   }
 
-  bool Add(std::string_view function, const FunctionProbes& probes, const Ends& ends) {
-    if (!ends.exits.refusal.empty()) return false;
-    AddProbe(function, probes.at_entry, CallEnd::kEntry, probes.flags, *ends.entry);
-    for (const CodePoint& exit : ends.exits.points)
-      AddProbe(function, probes.at_exit, CallEnd::kExit, probes.flags, exit);
+  /// All probes of a function, or none: then `ends` says why.
+  bool Add(std::string_view function, const FunctionProbes& probes, Ends& ends) {
+    std::string& refusal = ends.exits.refusal;
+    if (!refusal.empty()) return false;
+    std::vector<PlannedProbe> planned;
+    const auto add = [&](std::string_view program, CallEnd end, const CodePoint& at) {
+      const auto offset = elf_.CodeOffset(at.address);
+      if (!offset) {
+        refusal = "its code at " + HexText(at.address) + " is not in the file";
+        return;
+      }
+      const PointPrice price = at.emulated ? PointPrice::kEmulated : PointPrice::kStepped;
+      planned.push_back({function, *offset, program, end, price, at.point});
+      planned.back().point.flags |= probes.flags;
+    };
+    add(probes.at_entry, CallEnd::kEntry, *ends.entry);
+    for (const CodePoint& exit : ends.exits.points) add(probes.at_exit, CallEnd::kExit, exit);
+    if (!refusal.empty()) return false;
+    plan_.probes.insert(plan_.probes.end(), planned.begin(), planned.end());
     return true;
-  }
-
-  void AddProbe(std::string_view function, std::string_view program, CallEnd end,
-                std::uint32_t flags, const CodePoint& point) {
-    const std::uint64_t offset = elf_.CodeOffset(point.address).value_or(0);
-    const PointPrice price = point.emulated ? PointPrice::kEmulated : PointPrice::kStepped;
-    plan_.probes.push_back({function, offset, program, end, price, point.point});
-    plan_.probes.back().point.flags |= flags;
   }
 
   std::optional<DecodedFunction> DecodeNamed(std::string_view function, std::string& reason) const {
@@ -167,15 +174,11 @@ Result<ProbePlan> PlanProbes(const TlsFamily& family, AttachMode mode, PointSupp
   const auto elf = ElfFile::OfDescriptor(file.get());
   if (!elf) return Fail(Errc::kNotFound, 0, "read " + name, "it is not a 64-bit ELF file");
   ProbePlan plan = Planner(family, mode, support, *elf).Plan();
-  if (!plan.probes.empty()) return plan;
-  if (plan.refused.empty())
-    return Fail(Errc::kNotFound, 0,
-                "find " + std::string(family.read.plain) + " or " +
-                    std::string(family.write.plain) + " in " + name,
-                "it is not a library of the " + std::string(family.name) + " family");
-  const RefusedFunction& first = plan.refused.front();
-  return Fail(Errc::kUnsupported, 0,
-              "see the calls of " + std::string(first.function) + " in " + name, first.reason);
+  if (!plan.probes.empty() || !plan.refused.empty()) return plan;
+  return Fail(Errc::kNotFound, 0,
+              "find " + std::string(family.read.plain) + " or " + std::string(family.write.plain) +
+                  " in " + name,
+              "it is not a library of the " + std::string(family.name) + " family");
 }
 
 }  // namespace tlscope

@@ -69,8 +69,8 @@ enum class PointSupport : std::uint8_t {
   kNone,     ///< entries at the function's start, exits where the frame is gone: at `ret`
 };
 
-/// Plans the probes of a family for the ELF file at `path`, which may be hostile. kNotFound: it has
-/// no function of the family that carries data; kUnsupported: it has some, and all are refused;
+/// Plans the probes of a family for the ELF file at `path`, which may be hostile. A plan without
+/// probes says why each function that carries data is refused. kNotFound: it has no such function;
 /// kSystem: it cannot be read. Errors call the file by `name`.
 Result<ProbePlan> PlanProbes(const TlsFamily& family, AttachMode mode, PointSupport support,
                              const std::string& path, const std::string& name);

@@ -181,10 +181,15 @@ Result<void> ProbeSession::AttachSystemPrograms(const StrategyInfo* strategy) {
 }
 
 Result<LibraryId> ProbeSession::AttachLibrary(const std::string& path, const std::string& name) {
-  const PointSupport support = points_ ? PointSupport::kCookies : PointSupport::kNone;
-  TLSCOPE_TRY(const ProbePlan plan, PlanProbes(kOpenSslFamily, attach_mode_, support, path, name));
+  TLSCOPE_TRY(const ProbePlan plan,
+              PlanProbes(kOpenSslFamily, attach_mode_, point_support(), path, name));
   for (const RefusedFunction& refused : plan.refused)
     spdlog::debug("{}: {} is not probed: {}", name, refused.function, refused.reason);
+  if (plan.probes.empty()) {
+    const RefusedFunction& first = plan.refused.front();
+    return Fail(Errc::kUnsupported, 0,
+                "see the calls of " + std::string(first.function) + " in " + name, first.reason);
+  }
   TLSCOPE_TRY(auto rows, Describe(plan));
   std::vector<UprobeSet::Probe> wanted;
   for (std::size_t i = 0; i < plan.probes.size(); ++i) {
@@ -197,8 +202,7 @@ Result<LibraryId> ProbeSession::AttachLibrary(const std::string& path, const std
     Forget(rows);
     return tl::make_unexpected(std::move(probes.error()));
   }
-  libraries_.emplace(++last_library_,
-                     AttachedLibrary{std::move(*probes), std::move(rows), plan.points});
+  libraries_.emplace(++last_library_, AttachedLibrary{std::move(*probes), std::move(rows)});
   return last_library_;
 }
 
@@ -226,11 +230,6 @@ const bpf_program* ProbeSession::ProgramNamed(std::string_view name) const {
   const bool in_pieces = name == kIoExit && !has_loop_;
   const std::string loaded(in_pieces ? kIoExitOld : name);
   return bpf_object__find_program_by_name(skeleton_->obj, loaded.c_str());
-}
-
-AttachPoints ProbeSession::PointsOf(LibraryId library) const {
-  const auto found = libraries_.find(library);
-  return found == libraries_.end() ? AttachPoints{} : found->second.points;
 }
 
 void ProbeSession::DetachLibrary(LibraryId library) {

@@ -54,8 +54,6 @@ class ProbeSession final : public Prober {
   Result<LibraryId> AttachLibrary(const std::string& path, const std::string& name) override;
   Result<LibraryId> AttachLibrary(const std::string& path) { return AttachLibrary(path, path); }
 
-  AttachPoints PointsOf(LibraryId library) const;
-
   void DetachLibrary(LibraryId library) override;
 
   /// Detaches everything: no further record is written once it returns.
@@ -81,6 +79,11 @@ class ProbeSession final : public Prober {
   /// Whether --max-payload is the only limit to what is captured of one call.
   bool captures_any_size() const { return has_loop_; }
 
+  /// What the kernel can tell the programs of the instruction that they run at.
+  PointSupport point_support() const {
+    return points_ ? PointSupport::kCookies : PointSupport::kNone;
+  }
+
   /// How sockets are found besides by SSL_set_fd; nullptr when the kernel takes none of the ways.
   const StrategyInfo* strategy() const { return strategy_; }
 
@@ -104,7 +107,6 @@ class ProbeSession final : public Prober {
   struct AttachedLibrary {
     UprobeSet probes;
     std::vector<PointTable::Row> rows;  ///< of the probes
-    AttachPoints points;
   };
   std::map<LibraryId, AttachedLibrary> libraries_;
   LibraryId last_library_ = 0;

@@ -119,7 +119,7 @@ int sample_switch(struct object *object, char *buffer, long size, size_t *moved)
 		object->move(object, buffer, 7, moved);
 		break;
 	case 4:
-		return object->move(object, buffer, 9, moved);
+		return object->move(object, buffer, 9, moved) + 1;
 	case 5:
 		object->state = 9;
 		/* fall through */
@@ -143,6 +143,15 @@ int sample_tail(struct object *object, char *buffer, long size, size_t *moved)
 		return -1;
 	object->errors++;
 	return move_bytes(object, buffer, size - 1, moved);
+}
+
+/* Ends by a jump to where a pointer says, where that is how calls in the last place are made. */
+int sample_pointer_tail(struct object *object, char *buffer, long size, size_t *moved)
+{
+	if (size < 2)
+		return -1;
+	object->errors++;
+	return object->move(object, buffer, size - 1, moved);
 }
 
 /* Needs its stack aligned, and reads the result from there. */
