@@ -134,9 +134,9 @@ class Walk {
     });
   }
 
-  /// Whether a jump table in the part that begins at `part` may lead to `target`: a place in the same
-  /// part, in one that the function is known to have, or where a part begins. Compilers move cases
-  /// that hardly ever run to a part of their own, which other jumps may enter in its middle.
+  /// Whether a jump table in the part that begins at `part` may lead to `target`: a place in the
+  /// same part, in one that the function is known to have, or where a part begins. Compilers move
+  /// cases that hardly ever run to a part of their own, which other jumps may enter in its middle.
   bool MayLeadTo(std::uint64_t part, std::uint64_t target) const {
     const auto holder = source_.FunctionAt(target);
     if (!holder) return false;

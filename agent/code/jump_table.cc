@@ -178,7 +178,7 @@ class Backward {
   ZydisRegister named_again_ = ZYDIS_REGISTER_NONE;  // the table, where it is loaded from
   bool of_distances_ = true;
   bool extended_ = false;  // to 64 bits, behind the load
-  bool bounded_ = false;  // a jump away with a larger index was seen
+  bool bounded_ = false;   // a jump away with a larger index was seen
   std::optional<std::uint64_t> table_;
   std::optional<std::uint64_t> count_;
 };

@@ -63,7 +63,12 @@ class WayOutSearch {
     }
     if (chosen_.empty()) return {{}, "it never returns"};
     WaysOut ways;
-    for (const NodeIndex node : chosen_) ways.points.push_back(Describe(node));
+    for (const NodeIndex node : chosen_) {
+      // Of two programs at one instruction none knows which runs first.
+      if (Nodes()[node].code.address == way_in_.address)
+        return {{}, "its calls begin and end at one instruction"};
+      ways.points.push_back(Describe(node));
+    }
     return ways;
   }
 

@@ -49,8 +49,8 @@ struct DoctorLibrary {
   std::string write_point;
   std::vector<DoctorPoint> points;     ///< those of a function in a row, its entry first
   std::vector<DoctorRefusal> refused;  ///< where its calls cannot be seen without harm
-  std::uint64_t hits = 0;         ///< calls in processes that map no other library
-  std::uint64_t shared_hits = 0;  ///< calls in processes that map others, too
+  std::uint64_t hits = 0;              ///< calls in processes that map no other library
+  std::uint64_t shared_hits = 0;       ///< calls in processes that map others, too
 };
 
 struct DoctorProcess {

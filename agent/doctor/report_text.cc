@@ -107,7 +107,8 @@ std::string AttachText(const DoctorLibrary& library) {
   return library.error.empty() ? "not tried" : library.error;
 }
 
-/// "      SSL_read: entry 0x37f16 emulated, exit 0x3801e emulated, exit 0x38022 stepped", and so on.
+/// "      SSL_read: entry 0x37f16 emulated, exit 0x3801e emulated, exit 0x38022 stepped", and so
+/// on.
 std::string PointsText(const DoctorLibrary& library) {
   std::string text;
   std::string_view function;

@@ -68,8 +68,8 @@ std::vector<bpf_program*> UprobePrograms(const bpf_object* object) {
   return programs;
 }
 
-/// Whether the running kernel has a helper, by its name in enum bpf_func_id (linux/bpf.h). Its types
-/// are asked, as the programs do when they are loaded.
+/// Whether the running kernel has a helper, by its name in enum bpf_func_id (linux/bpf.h). Its
+/// types are asked, as the programs do when they are loaded.
 bool KernelHasHelper(const char* name, const std::string& btf_path) {
   using BtfPtr = std::unique_ptr<btf, Deleter<btf__free>>;
   const BtfPtr types(btf_path.empty() ? btf__load_vmlinux_btf()

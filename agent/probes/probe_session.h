@@ -70,7 +70,8 @@ class ProbeSession final : public Prober {
   /// handshakes and how far each stream has come are followed as ever. Any thread.
   void SetPaused(bool paused);
 
-  /// Any thread. Once detached, with the writes that were still under way then among the unfinished.
+  /// Any thread. Once detached, with the writes that were still under way then among the
+  /// unfinished.
   Result<KernelCounters> ReadCounters() const;
 
   /// Exact once detached. Walks the tables.

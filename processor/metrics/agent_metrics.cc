@@ -170,7 +170,8 @@ constexpr Row kRows[] = {
       "map_full (too many connections), fault (unreadable memory), truncated (larger than "
       "--max-payload), sendfile (the bytes never were in user memory), paused (by command), "
       "unfinished (writes that sent something and never ended well; at most so many bytes), "
-      "no_call (a call that began unseen, before the capture), calls_left (a call that never ended: "
+      "no_call (a call that began unseen, before the capture), calls_left (a call that never "
+      "ended: "
       "an exception or a cancelled thread left it), calls_mixed (a call that cannot be told apart "
       "from another), ring_full_meta (records without plaintext)."},
      LostEvents},

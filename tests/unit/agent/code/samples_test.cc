@@ -141,6 +141,18 @@ TEST_P(SamplesTest, SeesBothEndsOfEveryCall) {
     Check(name, PointChoice::kAny);
 }
 
+// Where a pointer is called in the last place by a jump, nothing of the caller's is left to see the
+// call end at.
+TEST_P(SamplesTest, SeesBothEndsOrRefusesWhatLeavesByAPointer) {
+  std::string refusal;
+  WatchOf("sample_pointer_tail", PointChoice::kAny, refusal);
+  const std::string variant = GetParam();
+  if (variant == "O0" || variant == "O1")
+    Check("sample_pointer_tail", PointChoice::kAny);
+  else
+    EXPECT_THAT(refusal, ::testing::StartsWith("it leaves by an indirect jump at 0x"));
+}
+
 TEST_P(SamplesTest, SeesThemWithoutAFrame) {
   for (const char* const name : {"sample_wrapper", "sample_clamped", "sample_returns",
                                  "sample_loop", "sample_switch", "sample_tail", "sample_busy"})

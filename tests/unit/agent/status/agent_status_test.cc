@@ -83,10 +83,9 @@ TEST(AgentStatusTest, TellsEverythingThatTheSnapshotHolds) {
 TEST(AgentStatusTest, NamesEveryCauseOfLossThatMakesTheSumsAddUp) {
   KernelCounters kernel{};
   std::uint64_t lost = 0;
-  for (const auto counter :
-       {TLSCOPE_COUNT_RING_FULL, TLSCOPE_COUNT_MAP_FULL, TLSCOPE_COUNT_FAULT,
-        TLSCOPE_COUNT_TRUNCATED, TLSCOPE_COUNT_SENDFILE, TLSCOPE_COUNT_PAUSED, TLSCOPE_COUNT_UNFINISHED,
-        TLSCOPE_COUNT_NO_CALL}) {
+  for (const auto counter : {TLSCOPE_COUNT_RING_FULL, TLSCOPE_COUNT_MAP_FULL, TLSCOPE_COUNT_FAULT,
+                             TLSCOPE_COUNT_TRUNCATED, TLSCOPE_COUNT_SENDFILE, TLSCOPE_COUNT_PAUSED,
+                             TLSCOPE_COUNT_UNFINISHED, TLSCOPE_COUNT_NO_CALL}) {
     kernel[counter] = {1, std::uint64_t{1} << counter};
     lost += kernel[counter].bytes;
   }

@@ -88,7 +88,8 @@ TEST(SummaryTest, ListsEveryLossInTheWordsOfTheStatus) {
             "over --max-payload 0 (0 bytes), sent by SSL_sendfile 0 (0 bytes), paused 0 (0 bytes), "
             "unfinished writes 0 (0 bytes), calls that began unseen 2 (7 bytes)\n"
             "also lost: records without plaintext (ring full) 0, calls that never ended 4, calls "
-            "that cannot be told apart 0, undecodable records 0, over --tsize or --max-body 5 bytes, unpaired halves of "
+            "that cannot be told apart 0, undecodable records 0, over --tsize or --max-body 5 "
+            "bytes, unpaired halves of "
             "exchanges 0, connections evicted 3, handshakes evicted 0\n"
             "evicted: 1 SSL objects, 2 threads, 3 threads with memory BIOs\n"
             "filtered: 0 calls, 0 records of unknown or other ports\n");
