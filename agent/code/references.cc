@@ -42,8 +42,8 @@ class Search {
     }
     for (auto* const addresses : {&found_.calls, &found_.others}) {  // pieces overlap
       std::ranges::sort(*addresses);
-      const auto same = std::ranges::unique(*addresses);
-      addresses->erase(same.begin(), same.end());
+      const auto same = std::unique(addresses->begin(), addresses->end());
+      addresses->erase(same, addresses->end());
     }
     return std::move(found_);
   }
