@@ -26,8 +26,12 @@
 #include "bpf/threads.bpf.h"
 #include "bpf/tlscope_abi.h"
 
-/* Frames this far apart lie on different stacks (coroutines, signal stacks): no conclusion. */
-#define STACK_WINDOW (1 << 20)
+/*
+ * Frames this far apart lie on different stacks (coroutines, signal stacks): no conclusion. Stacks
+ * of coroutines lie side by side, so it is less than they have, and more than OpenSSL and a
+ * program's callback take.
+ */
+#define STACK_WINDOW (1 << 16)
 
 /* What tells callers apart that call from one place. */
 struct caller {
@@ -66,6 +70,8 @@ struct ended_call {
 	__u64 result; /* of the function */
 	__u8 direction;
 	__u8 nested; /* a socket call was seen inside */
+	__u8 out_of_sight; /* its thread was not known to be in it: nor are its socket calls */
+	__u8 pad[5];
 };
 
 /*
@@ -156,11 +162,18 @@ static __always_inline void enter_call(struct thread *thread, __u64 sp)
 	thread->calls[thread->next_call++ & (THREAD_CALLS - 1)] = sp;
 }
 
-static __always_inline void leave_call(struct thread *thread, __u64 sp)
+/* Whether the thread was known to be in it until now. */
+static __always_inline int leave_call(struct thread *thread, __u64 sp)
 {
-	for (__u32 i = 0; i < THREAD_CALLS; i++)
-		if (thread->calls[i] == sp)
+	int known = 0;
+
+	for (__u32 i = 0; i < THREAD_CALLS; i++) {
+		if (thread->calls[i] == sp) {
 			thread->calls[i] = 0;
+			known = 1;
+		}
+	}
+	return known;
 }
 
 /* Whether the thread may be in a call; where it is not, that costs no more than this. */

@@ -202,7 +202,7 @@ static __always_inline struct thread *end_call(struct pt_regs *ctx, struct ended
 	/* Another thread than the one that began it, where coroutines move between threads. */
 	thread = get_thread();
 	if (thread)
-		leave_call(thread, sp);
+		ended->out_of_sight = !leave_call(thread, sp);
 	return thread;
 }
 
@@ -217,6 +217,8 @@ static __always_inline void note_failure(struct thread *thread, const struct end
 			note_unfinished(stream, call->len, call->began_ns);
 		return;
 	}
+	if (call->out_of_sight)
+		return;
 	if (!stream || (!stream->sock && stream->fd[call->direction] < 0))
 		thread->has_memory_bio = 1;
 }
@@ -231,7 +233,8 @@ static __always_inline int find_socket(struct thread *thread, struct stream *str
 	if (stream->sock)
 		return 0;
 	bind_by_fd(stream, key, call->direction);
-	if (stream->sock)
+	/* That no socket call was seen says nothing then. */
+	if (stream->sock || call->out_of_sight)
 		return 0;
 	thread->has_memory_bio = 1;
 	if (call->direction == TLSCOPE_WRITE)
