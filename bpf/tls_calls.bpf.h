@@ -118,7 +118,8 @@ static __always_inline int is_same_call(struct pt_regs *ctx, const struct tlscop
 
 	/* Loaded here: one instruction must not load from the call and from the stack. */
 	barrier_var(ssl);
-	if (writes != (call->state.direction == TLSCOPE_WRITE))
+	if (!(point->flags & TLSCOPE_POINT_BOTH_WAYS) &&
+	    writes != (call->state.direction == TLSCOPE_WRITE))
 		return 0;
 	/* To look into a register costs nothing; into memory, something. */
 	if (point->object.kind == TLSCOPE_PLACE_REGISTER || call->state.mixed)

@@ -82,6 +82,8 @@ TLSCOPE_ASSERT(sizeof(struct tlscope_place) == 4);
 #define TLSCOPE_POINT_SHARED 1
 /* The function writes; without it, it reads. */
 #define TLSCOPE_POINT_WRITES 2
+/* Functions of both directions end there. */
+#define TLSCOPE_POINT_BOTH_WAYS 4
 
 /*
  * What a program has to know of the instruction that it runs at. Found by decoding the function
