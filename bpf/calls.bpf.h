@@ -122,29 +122,33 @@ static __always_inline int frame_stands(const struct call *call, __u64 sp)
 /* The words of the caller's frame that are looked at, right above the return address. */
 #define CALLER_WORDS 12
 
-static __always_inline __u64 caller_words(__u64 sp)
+/* Without the one at moved, which the call changes: SSL_read has it there. */
+static __always_inline __u64 caller_words(__u64 sp, __u64 moved)
 {
 	__u64 sum = 0;
 
 	for (int i = 1; i <= CALLER_WORDS; i++) {
+		__u64 at = sp + i * sizeof(__u64);
 		__u64 word = 0;
 
-		bpf_probe_read_user(&word, sizeof(word), (const void *)(sp + i * sizeof(word)));
+		if (at != moved)
+			bpf_probe_read_user(&word, sizeof(word), (const void *)at);
 		sum = sum * 31 + word;
 	}
 	return sum;
 }
 
-static __always_inline void note_caller(struct pt_regs *ctx, __u64 sp, struct caller *caller)
+static __always_inline void note_caller(struct pt_regs *ctx, __u64 sp, struct call *call)
 {
-	keep_registers(ctx, &caller->kept);
-	caller->words = caller_words(sp);
+	keep_registers(ctx, &call->caller.kept);
+	call->caller.words = caller_words(sp, call->moved);
 }
 
 static __always_inline int is_same_caller(struct pt_regs *ctx, __u64 sp,
-					  const struct caller *caller)
+					  const struct call *call)
 {
-	return same_registers(ctx, &caller->kept) && caller->words == caller_words(sp);
+	return same_registers(ctx, &call->caller.kept) &&
+	       call->caller.words == caller_words(sp, call->moved);
 }
 
 /* The thread is in the call at sp from now on. */

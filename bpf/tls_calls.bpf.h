@@ -48,11 +48,15 @@ static __always_inline void replace_call(struct pt_regs *ctx, __u64 sp, struct c
 	if (call->state.nested && call->state.direction == TLSCOPE_WRITE)
 		count_unfinished(call->state.len);
 	call->state.mixed = 1;
-	note_caller(ctx, sp, &call->caller);
+	note_caller(ctx, sp, call);
 }
 
-/* The thread enters a call on the object ssl. NULL when the call is not to be followed. */
-static __always_inline struct call *begin_call(struct pt_regs *ctx, __u64 ssl, __u8 direction)
+/*
+ * The thread enters a call on the object ssl, which puts how much it moved to moved. NULL when the
+ * call is not to be followed.
+ */
+static __always_inline struct call *begin_call(struct pt_regs *ctx, __u64 ssl, __u8 direction,
+					       __u64 moved)
 {
 	const struct tlscope_point *point;
 	struct thread *thread;
@@ -78,6 +82,7 @@ static __always_inline struct call *begin_call(struct pt_regs *ctx, __u64 ssl, _
 	if (!thread || !call)
 		return NULL;
 	call->state.mixed = 0;
+	call->moved = moved;
 	if (call->state.running && call->incarnation == thread->incarnation)
 		replace_call(ctx, sp, call);
 	key = stream_key_of(thread, ssl);
@@ -87,7 +92,6 @@ static __always_inline struct call *begin_call(struct pt_regs *ctx, __u64 ssl, _
 	call->state.nested = 0;
 	call->ssl = ssl;
 	call->buf = 0;
-	call->moved = 0;
 	call->began_ns = bpf_ktime_get_ns();
 	call->incarnation = thread->incarnation;
 	call->handshake = !stream || !(stream->bytes[TLSCOPE_READ] | stream->bytes[TLSCOPE_WRITE]);
@@ -127,7 +131,7 @@ static __always_inline int is_same_call(struct pt_regs *ctx, const struct tlscop
 			return object == ssl;
 	/* Where the frame is gone the registers are those of the caller again. */
 	return !call->state.mixed ||
-	       (point->frame <= 0 && is_same_caller(ctx, call_sp(ctx, point), &call->caller));
+	       (point->frame <= 0 && is_same_caller(ctx, call_sp(ctx, point), call));
 }
 
 /*
