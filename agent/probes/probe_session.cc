@@ -68,8 +68,8 @@ std::vector<bpf_program*> UprobePrograms(const bpf_object* object) {
   return programs;
 }
 
-/// Whether the running kernel has a helper, by its name in enum bpf_func_id (linux/bpf.h). Its types
-/// are asked, as the programs do when they are loaded.
+/// Whether the running kernel has a helper, by its name in enum bpf_func_id (linux/bpf.h). Its
+/// types are asked, as the programs do when they are loaded.
 bool KernelHasHelper(const char* name, const std::string& btf_path) {
   using BtfPtr = std::unique_ptr<btf, Deleter<btf__free>>;
   const BtfPtr types(btf_path.empty() ? btf__load_vmlinux_btf()
@@ -82,6 +82,17 @@ bool KernelHasHelper(const char* name, const std::string& btf_path) {
   return std::ranges::any_of(names, [&](const struct btf_enum& helper) {
     return std::string_view(btf__name_by_offset(types.get(), helper.name_off)) == name;
   });
+}
+
+/// Whether probes are at public functions that only wrap an inner one, which BIO_f_ssl calls too.
+bool LeavesOutBios(const ProbePlan& plan, const TlsFamily& family) {
+  const auto at = [&](const DataFunctions& direction, AttachPoint point) {
+    return point == AttachPoint::kPublic &&
+           std::ranges::any_of(plan.probes, [&](const PlannedProbe& probe) {
+             return std::ranges::find(direction.ex, probe.function) != direction.ex.end();
+           });
+  };
+  return at(family.read, plan.points.read) || at(family.write, plan.points.write);
 }
 
 }  // namespace
@@ -197,6 +208,10 @@ Result<LibraryId> ProbeSession::AttachLibrary(const std::string& path, const std
     Forget(rows);
     return tl::make_unexpected(std::move(probes.error()));
   }
+  if (attach_mode_ == AttachMode::kPublic && LeavesOutBios(plan, kOpenSslFamily))
+    spdlog::warn(
+        "warning: with --attach public, what programs move through BIO_f_ssl of {} is left out",
+        name);
   libraries_.emplace(++last_library_,
                      AttachedLibrary{std::move(*probes), std::move(rows), plan.points});
   return last_library_;

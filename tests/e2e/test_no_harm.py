@@ -2,6 +2,9 @@
 """Programs that leave SSL calls by other ways than a return, or go on elsewhere within them, do as
 they do without an agent, and what they say is shown."""
 
+import pathlib
+import re
+
 import pytest
 
 from unharmed import Waiting, check_said, check_unharmed
@@ -58,3 +61,19 @@ def test_coroutines_yield_within_ssl_calls(check, count, order):
 @pytest.mark.parametrize("threads", [2, 3])
 def test_coroutines_go_on_in_other_threads(check, threads, order):
     check("coroutines.c", "openssl-3.0", 8, order, threads)
+
+
+def _kinds_of_links(pid):
+    """What the kernel calls the BPF links that a process holds."""
+    kinds = []
+    for descriptor in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        kinds += re.findall(r"^link_type:\t(\S+)$", descriptor.read_text(encoding="ascii"), re.M)
+    return kinds
+
+
+def test_no_probe_is_a_return_probe(capture, nginx):
+    with capture() as agent:
+        kinds = _kinds_of_links(agent.pid)
+    if "uprobe_multi" not in kinds and "uretprobe_multi" not in kinds:
+        pytest.skip("this kernel does not say which links are of uprobes")
+    assert "uretprobe_multi" not in kinds
