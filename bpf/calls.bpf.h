@@ -12,9 +12,9 @@
  *
  * Two calls meet at one stack pointer where an exception, a longjmp or a cancelled thread left the
  * first, or where green threads copy their stacks away (greenlet). The second takes the place and
- * is marked as mixed: its end is believed only where the object, or all of what the caller had in the
- * registers that functions give back and on the stack, says that it is its own. A caller whose words
- * have changed meanwhile loses a call by that; it never gets another's bytes.
+ * is marked as mixed: its end is believed only where the object, or all of what the caller had in
+ * the registers that functions give back and on the stack, says that it is its own. A caller whose
+ * words have changed meanwhile loses a call by that; it never gets another's bytes.
  */
 #ifndef TLSCOPE_CALLS_BPF_H
 #define TLSCOPE_CALLS_BPF_H
@@ -50,7 +50,8 @@ struct call {
 	__u64 ssl; /* SSL *, or what another library has in its place */
 	__u64 buf; /* user address of the plaintext */
 	__u64 moved; /* user address of the size_t that says how much moved; 0: the result does */
-	__u64 known_sock; /* struct sock * the stream is bound to; a socket call elsewhere rebinds it */
+	__u64 known_sock; /* struct sock * the stream is bound to; a socket call elsewhere rebinds
+			     it */
 	__u64 return_address; /* the word at the stack pointer, as long as the call lasts */
 	__u64 began_ns; /* CLOCK_MONOTONIC */
 	struct caller caller; /* of a mixed call */
@@ -144,8 +145,7 @@ static __always_inline void note_caller(struct pt_regs *ctx, __u64 sp, struct ca
 	call->caller.words = caller_words(sp, call->moved);
 }
 
-static __always_inline int is_same_caller(struct pt_regs *ctx, __u64 sp,
-					  const struct call *call)
+static __always_inline int is_same_caller(struct pt_regs *ctx, __u64 sp, const struct call *call)
 {
 	return same_registers(ctx, &call->caller.kept) &&
 	       call->caller.words == caller_words(sp, call->moved);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A call of a TLS library from its beginning to its end, whichever library it is of. The programs of
- * a library know where the arguments are and what a result means; from there on all are the same:
- * the stream of the object, the socket behind it, the bytes.
+ * A call of a TLS library from its beginning to its end, whichever library it is of. The programs
+ * of a library know where the arguments are and what a result means; from there on all are the
+ * same: the stream of the object, the socket behind it, the bytes.
  */
 #ifndef TLSCOPE_TLS_CALLS_BPF_H
 #define TLSCOPE_TLS_CALLS_BPF_H
@@ -232,8 +232,8 @@ static __always_inline void note_failure(struct thread *thread, const struct end
  * sent.
  */
 static __always_inline int find_socket(struct thread *thread, struct stream *stream,
-				       const struct stream_key *key,
-				       const struct ended_call *call, __u64 len)
+				       const struct stream_key *key, const struct ended_call *call,
+				       __u64 len)
 {
 	if (stream->sock)
 		return 0;
@@ -260,8 +260,8 @@ static __always_inline void fill_head(struct tlscope_ssl_data *head, const struc
 	head->total_len = len;
 	head->moved_ns = head->header.ktime_ns;
 	if (call->direction == TLSCOPE_WRITE)
-		head->moved_ns = stream->state.unfinished ? stream->state.unfinished_since_ns :
-							    call->began_ns;
+		head->moved_ns = stream->state.unfinished ? stream->state.unfinished_since_ns
+							  : call->began_ns;
 	head->fd = stream->fd[call->direction & 1];
 	head->direction = call->direction;
 	head->tuple = stream->tuple;

@@ -32,8 +32,7 @@ Result<PointTable::Row> PointTable::Add(const tlscope_point& point) {
 }
 
 Result<void> PointTable::Store(Row row, const tlscope_point& point) {
-  const int result =
-      bpf_map__update_elem(map_, &row, sizeof row, &point, sizeof point, BPF_ANY);
+  const int result = bpf_map__update_elem(map_, &row, sizeof row, &point, sizeof point, BPF_ANY);
   if (result != 0) return Fail(Errc::kSystem, -result, "describe a probe to the kernel");
   return {};
 }

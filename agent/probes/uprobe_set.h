@@ -17,8 +17,8 @@ struct bpf_program;
 
 namespace tlscope {
 
-/// The probes in one file, in every process that maps it; none is a return probe. Attached together, or not at all;
-/// detached with this object.
+/// The probes in one file, in every process that maps it; none is a return probe. Attached
+/// together, or not at all; detached with this object.
 class UprobeSet {
  public:
   /// An instruction, and the program that runs there.

@@ -35,8 +35,7 @@ int handshake_enter(struct pt_regs *ctx)
 SEC("uprobe")
 int alpn_enter(struct pt_regs *ctx)
 {
-	struct call *call = begin_call(ctx, PT_REGS_PARM1(ctx), TLSCOPE_READ,
-				       PT_REGS_PARM3(ctx));
+	struct call *call = begin_call(ctx, PT_REGS_PARM1(ctx), TLSCOPE_READ, PT_REGS_PARM3(ctx));
 
 	if (!call)
 		return 0;
