@@ -12,9 +12,9 @@
  *
  * Two calls meet at one stack pointer where an exception, a longjmp or a cancelled thread left the
  * first, or where green threads copy their stacks away (greenlet). The second takes the place and
- * is marked as mixed: its end is believed only where the object, or all of what the caller had in the
- * registers that functions give back and on the stack, says that it is its own. A caller whose words
- * have changed meanwhile loses a call by that; it never gets another's bytes.
+ * is marked as mixed: its end is believed only where the object, or all of what the caller had in
+ * the registers that functions give back and on the stack, says that it is its own. A caller whose
+ * words have changed meanwhile loses a call by that; it never gets another's bytes.
  */
 #ifndef TLSCOPE_CALLS_BPF_H
 #define TLSCOPE_CALLS_BPF_H
@@ -26,8 +26,12 @@
 #include "bpf/threads.bpf.h"
 #include "bpf/tlscope_abi.h"
 
-/* Frames this far apart lie on different stacks (coroutines, signal stacks): no conclusion. */
-#define STACK_WINDOW (1 << 20)
+/*
+ * Frames this far apart lie on different stacks (coroutines, signal stacks): no conclusion. Stacks
+ * of coroutines lie side by side, so it is less than they have, and more than OpenSSL and a
+ * program's callback take.
+ */
+#define STACK_WINDOW (1 << 16)
 
 /* What tells callers apart that call from one place. */
 struct caller {
@@ -46,7 +50,8 @@ struct call {
 	__u64 ssl; /* SSL *, or what another library has in its place */
 	__u64 buf; /* user address of the plaintext */
 	__u64 moved; /* user address of the size_t that says how much moved; 0: the result does */
-	__u64 known_sock; /* struct sock * the stream is bound to; a socket call elsewhere rebinds it */
+	__u64 known_sock; /* struct sock * the stream is bound to; a socket call elsewhere rebinds
+			     it */
 	__u64 return_address; /* the word at the stack pointer, as long as the call lasts */
 	__u64 began_ns; /* CLOCK_MONOTONIC */
 	struct caller caller; /* of a mixed call */
@@ -66,6 +71,8 @@ struct ended_call {
 	__u64 result; /* of the function */
 	__u8 direction;
 	__u8 nested; /* a socket call was seen inside */
+	__u8 out_of_sight; /* its thread was not known to be in it: nor are its socket calls */
+	__u8 pad[5];
 };
 
 /*
@@ -116,29 +123,32 @@ static __always_inline int frame_stands(const struct call *call, __u64 sp)
 /* The words of the caller's frame that are looked at, right above the return address. */
 #define CALLER_WORDS 12
 
-static __always_inline __u64 caller_words(__u64 sp)
+/* Without the one at moved, which the call changes: SSL_read has it there. */
+static __always_inline __u64 caller_words(__u64 sp, __u64 moved)
 {
 	__u64 sum = 0;
 
 	for (int i = 1; i <= CALLER_WORDS; i++) {
+		__u64 at = sp + i * sizeof(__u64);
 		__u64 word = 0;
 
-		bpf_probe_read_user(&word, sizeof(word), (const void *)(sp + i * sizeof(word)));
+		if (at != moved)
+			bpf_probe_read_user(&word, sizeof(word), (const void *)at);
 		sum = sum * 31 + word;
 	}
 	return sum;
 }
 
-static __always_inline void note_caller(struct pt_regs *ctx, __u64 sp, struct caller *caller)
+static __always_inline void note_caller(struct pt_regs *ctx, __u64 sp, struct call *call)
 {
-	keep_registers(ctx, &caller->kept);
-	caller->words = caller_words(sp);
+	keep_registers(ctx, &call->caller.kept);
+	call->caller.words = caller_words(sp, call->moved);
 }
 
-static __always_inline int is_same_caller(struct pt_regs *ctx, __u64 sp,
-					  const struct caller *caller)
+static __always_inline int is_same_caller(struct pt_regs *ctx, __u64 sp, const struct call *call)
 {
-	return same_registers(ctx, &caller->kept) && caller->words == caller_words(sp);
+	return same_registers(ctx, &call->caller.kept) &&
+	       call->caller.words == caller_words(sp, call->moved);
 }
 
 /* The thread is in the call at sp from now on. */
@@ -156,11 +166,18 @@ static __always_inline void enter_call(struct thread *thread, __u64 sp)
 	thread->calls[thread->next_call++ & (THREAD_CALLS - 1)] = sp;
 }
 
-static __always_inline void leave_call(struct thread *thread, __u64 sp)
+/* Whether the thread was known to be in it until now. */
+static __always_inline int leave_call(struct thread *thread, __u64 sp)
 {
-	for (__u32 i = 0; i < THREAD_CALLS; i++)
-		if (thread->calls[i] == sp)
+	int known = 0;
+
+	for (__u32 i = 0; i < THREAD_CALLS; i++) {
+		if (thread->calls[i] == sp) {
 			thread->calls[i] = 0;
+			known = 1;
+		}
+	}
+	return known;
 }
 
 /* Whether the thread may be in a call; where it is not, that costs no more than this. */

@@ -84,8 +84,8 @@ static __always_inline int emit_handshake(const struct tlscope_handshake *head,
 }
 
 /*
- * The SSL object that a hello on sk is of, as far as it is certain: that of the call which it passes
- * in, or the one whose handshake the thread has begun, if it was given that socket.
+ * The SSL object that a hello on sk is of, as far as it is certain: that of the call which it
+ * passes in, or the one whose handshake the thread has begun, if it was given that socket.
  */
 static __always_inline __u64 greeter_of(const struct thread *thread, const struct call *call,
 					struct sock *sk, int fd, __u8 direction)
@@ -159,11 +159,10 @@ static __always_inline void emit_alpn(const struct stream_key *key, struct strea
 }
 
 /*
- * SSL_get0_alpn_selected has filled what call->buf and call->moved point to. Where the socket is not
- * known yet, it is told with the first data, which shows the socket.
+ * SSL_get0_alpn_selected has filled what call->buf and call->moved point to. Where the socket is
+ * not known yet, it is told with the first data, which shows the socket.
  */
-static __always_inline void tell_alpn(const struct thread *thread,
-				      const struct ended_call *call)
+static __always_inline void tell_alpn(const struct thread *thread, const struct ended_call *call)
 {
 	struct stream_key key = stream_key_of(thread, call->ssl);
 	struct stream *stream = get_stream(&key);

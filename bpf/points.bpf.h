@@ -30,7 +30,8 @@ static __always_inline const struct tlscope_point *current_point(struct pt_regs 
 	return bpf_map_lookup_elem(&points, &index);
 }
 
-/* The stack pointer at the entry of the function that the point belongs to: the name of its call. */
+/* The stack pointer at the entry of the function that the point belongs to: the name of its call.
+ */
 static __always_inline __u64 call_sp(struct pt_regs *ctx, const struct tlscope_point *point)
 {
 	return PT_REGS_SP(ctx) + point->frame;

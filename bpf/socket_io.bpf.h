@@ -68,8 +68,8 @@ static __always_inline void see_records(struct thread *thread, const struct call
 	struct span span;
 
 	/* Inside a call hellos are looked for, outside the records of memory BIOs, too. */
-	if (call ? !call->handshake :
-		   (!thread->has_memory_bio && !thread->greeting) || socket_taken(sk))
+	if (call ? !call->handshake
+		 : (!thread->has_memory_bio && !thread->greeting) || socket_taken(sk))
 		return;
 	if (moved <= 0 || !moved_by_syscall(&span))
 		return;

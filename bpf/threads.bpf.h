@@ -17,7 +17,8 @@ struct thread {
 	__u32 pad;
 	__u64 greeting; /* the SSL object whose handshake began last, until data passes; else 0 */
 	__u64 receiving; /* struct sock * of the call in progress: see begin_receive */
-	__u64 calls[THREAD_CALLS]; /* stack pointers of the calls it is in: see calls.bpf.h; 0: none */
+	__u64 calls[THREAD_CALLS]; /* stack pointers of the calls it is in: see calls.bpf.h; 0: none
+				    */
 };
 
 struct {

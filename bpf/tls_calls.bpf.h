@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A call of a TLS library from its beginning to its end, whichever library it is of. The programs of
- * a library know where the arguments are and what a result means; from there on all are the same:
- * the stream of the object, the socket behind it, the bytes.
+ * A call of a TLS library from its beginning to its end, whichever library it is of. The programs
+ * of a library know where the arguments are and what a result means; from there on all are the
+ * same: the stream of the object, the socket behind it, the bytes.
  */
 #ifndef TLSCOPE_TLS_CALLS_BPF_H
 #define TLSCOPE_TLS_CALLS_BPF_H
@@ -48,11 +48,15 @@ static __always_inline void replace_call(struct pt_regs *ctx, __u64 sp, struct c
 	if (call->state.nested && call->state.direction == TLSCOPE_WRITE)
 		count_unfinished(call->state.len);
 	call->state.mixed = 1;
-	note_caller(ctx, sp, &call->caller);
+	note_caller(ctx, sp, call);
 }
 
-/* The thread enters a call on the object ssl. NULL when the call is not to be followed. */
-static __always_inline struct call *begin_call(struct pt_regs *ctx, __u64 ssl, __u8 direction)
+/*
+ * The thread enters a call on the object ssl, which puts how much it moved to moved. NULL when the
+ * call is not to be followed.
+ */
+static __always_inline struct call *begin_call(struct pt_regs *ctx, __u64 ssl, __u8 direction,
+					       __u64 moved)
 {
 	const struct tlscope_point *point;
 	struct thread *thread;
@@ -78,6 +82,7 @@ static __always_inline struct call *begin_call(struct pt_regs *ctx, __u64 ssl, _
 	if (!thread || !call)
 		return NULL;
 	call->state.mixed = 0;
+	call->moved = moved;
 	if (call->state.running && call->incarnation == thread->incarnation)
 		replace_call(ctx, sp, call);
 	key = stream_key_of(thread, ssl);
@@ -87,7 +92,6 @@ static __always_inline struct call *begin_call(struct pt_regs *ctx, __u64 ssl, _
 	call->state.nested = 0;
 	call->ssl = ssl;
 	call->buf = 0;
-	call->moved = 0;
 	call->began_ns = bpf_ktime_get_ns();
 	call->incarnation = thread->incarnation;
 	call->handshake = !stream || !(stream->bytes[TLSCOPE_READ] | stream->bytes[TLSCOPE_WRITE]);
@@ -118,7 +122,8 @@ static __always_inline int is_same_call(struct pt_regs *ctx, const struct tlscop
 
 	/* Loaded here: one instruction must not load from the call and from the stack. */
 	barrier_var(ssl);
-	if (writes != (call->state.direction == TLSCOPE_WRITE))
+	if (!(point->flags & TLSCOPE_POINT_BOTH_WAYS) &&
+	    writes != (call->state.direction == TLSCOPE_WRITE))
 		return 0;
 	/* To look into a register costs nothing; into memory, something. */
 	if (point->object.kind == TLSCOPE_PLACE_REGISTER || call->state.mixed)
@@ -126,7 +131,7 @@ static __always_inline int is_same_call(struct pt_regs *ctx, const struct tlscop
 			return object == ssl;
 	/* Where the frame is gone the registers are those of the caller again. */
 	return !call->state.mixed ||
-	       (point->frame <= 0 && is_same_caller(ctx, call_sp(ctx, point), &call->caller));
+	       (point->frame <= 0 && is_same_caller(ctx, call_sp(ctx, point), call));
 }
 
 /*
@@ -202,7 +207,7 @@ static __always_inline struct thread *end_call(struct pt_regs *ctx, struct ended
 	/* Another thread than the one that began it, where coroutines move between threads. */
 	thread = get_thread();
 	if (thread)
-		leave_call(thread, sp);
+		ended->out_of_sight = !leave_call(thread, sp);
 	return thread;
 }
 
@@ -217,6 +222,8 @@ static __always_inline void note_failure(struct thread *thread, const struct end
 			note_unfinished(stream, call->len, call->began_ns);
 		return;
 	}
+	if (call->out_of_sight)
+		return;
 	if (!stream || (!stream->sock && stream->fd[call->direction] < 0))
 		thread->has_memory_bio = 1;
 }
@@ -225,13 +232,14 @@ static __always_inline void note_failure(struct thread *thread, const struct end
  * sent.
  */
 static __always_inline int find_socket(struct thread *thread, struct stream *stream,
-				       const struct stream_key *key,
-				       const struct ended_call *call, __u64 len)
+				       const struct stream_key *key, const struct ended_call *call,
+				       __u64 len)
 {
 	if (stream->sock)
 		return 0;
 	bind_by_fd(stream, key, call->direction);
-	if (stream->sock)
+	/* That no socket call was seen says nothing then. */
+	if (stream->sock || call->out_of_sight)
 		return 0;
 	thread->has_memory_bio = 1;
 	if (call->direction == TLSCOPE_WRITE)
@@ -252,8 +260,8 @@ static __always_inline void fill_head(struct tlscope_ssl_data *head, const struc
 	head->total_len = len;
 	head->moved_ns = head->header.ktime_ns;
 	if (call->direction == TLSCOPE_WRITE)
-		head->moved_ns = stream->state.unfinished ? stream->state.unfinished_since_ns :
-							    call->began_ns;
+		head->moved_ns = stream->state.unfinished ? stream->state.unfinished_since_ns
+							  : call->began_ns;
 	head->fd = stream->fd[call->direction & 1];
 	head->direction = call->direction;
 	head->tuple = stream->tuple;

@@ -82,6 +82,8 @@ TLSCOPE_ASSERT(sizeof(struct tlscope_place) == 4);
 #define TLSCOPE_POINT_SHARED 1
 /* The function writes; without it, it reads. */
 #define TLSCOPE_POINT_WRITES 2
+/* Functions of both directions end there. */
+#define TLSCOPE_POINT_BOTH_WAYS 4
 
 /*
  * What a program has to know of the instruction that it runs at. Found by decoding the function
@@ -105,7 +107,8 @@ TLSCOPE_ASSERT(sizeof(struct tlscope_point) == 24);
 
 /* How an SSL object begins in the kernel's table of streams, for those who count what is left. */
 struct tlscope_stream_state {
-	__u64 unfinished; /* bytes of a write that sent something, failed, and is not tried again yet */
+	__u64 unfinished; /* bytes of a write that sent something, failed, and is not tried again
+			     yet */
 	__u64 unfinished_since_ns; /* when it was tried first */
 };
 TLSCOPE_ASSERT(sizeof(struct tlscope_stream_state) == 16);
@@ -133,7 +136,8 @@ enum tlscope_counter {
 	TLSCOPE_COUNT_MAP_FULL = 2, /* calls whose connection state could not be stored */
 	TLSCOPE_COUNT_FAULT = 3, /* records dropped because user memory could not be read */
 	TLSCOPE_COUNT_TRUNCATED = 4, /* calls cut at max_payload, and the bytes left out */
-	TLSCOPE_COUNT_NO_CALL = 5, /* ends of calls whose beginning was not seen; bytes as far as known */
+	TLSCOPE_COUNT_NO_CALL =
+		5, /* ends of calls whose beginning was not seen; bytes as far as known */
 	TLSCOPE_COUNT_FILTERED = 6, /* calls a filter turned away; bytes unknown */
 	TLSCOPE_COUNT_RING_FULL_META = 7, /* records without plaintext lost to a full ring */
 	TLSCOPE_COUNT_SENDFILE = 8, /* SSL_sendfile calls, whose bytes no user memory holds */
@@ -146,8 +150,10 @@ enum tlscope_counter {
 	TLSCOPE_COUNT_LEDGERS_MADE = 13,
 	TLSCOPE_COUNT_LEDGERS_ENDED = 14,
 	TLSCOPE_COUNT_PAUSED = 15, /* calls made while nothing was to be copied */
-	TLSCOPE_COUNT_UNFINISHED = 16, /* writes that sent something and never ended well; bytes at most */
-	TLSCOPE_COUNT_CALLS_LEFT = 17, /* calls left by an exception, a longjmp or a cancelled thread */
+	TLSCOPE_COUNT_UNFINISHED =
+		16, /* writes that sent something and never ended well; bytes at most */
+	TLSCOPE_COUNT_CALLS_LEFT =
+		17, /* calls left by an exception, a longjmp or a cancelled thread */
 	TLSCOPE_COUNT_CALLS_MIXED = 18, /* ends of calls that cannot be told apart from another's */
 	TLSCOPE_COUNTERS = 19,
 };

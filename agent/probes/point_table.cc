@@ -9,6 +9,7 @@ Result<PointTable> PointTable::Make(const bpf_map* map) {
   PointTable table(map);
   // Such probes stand where the frame is gone, with the result in rax (PointSupport::kNone).
   tlscope_point untold{};
+  untold.flags = TLSCOPE_POINT_BOTH_WAYS;
   untold.result.kind = TLSCOPE_PLACE_REGISTER;
   TLSCOPE_TRY(table.Store(TLSCOPE_POINT_UNTOLD, untold));
   return table;

@@ -84,6 +84,17 @@ bool KernelHasHelper(const char* name, const std::string& btf_path) {
   });
 }
 
+/// Whether probes are at public functions that only wrap an inner one, which BIO_f_ssl calls too.
+bool LeavesOutBios(const ProbePlan& plan, const TlsFamily& family) {
+  const auto at = [&](const DataFunctions& direction, AttachPoint point) {
+    return point == AttachPoint::kPublic &&
+           std::ranges::any_of(plan.probes, [&](const PlannedProbe& probe) {
+             return std::ranges::find(direction.ex, probe.function) != direction.ex.end();
+           });
+  };
+  return at(family.read, plan.points.read) || at(family.write, plan.points.write);
+}
+
 }  // namespace
 
 void DestroySkeleton(tlscope_bpf* skeleton) { tlscope_bpf__destroy(skeleton); }
@@ -202,6 +213,10 @@ Result<LibraryId> ProbeSession::AttachLibrary(const std::string& path, const std
     Forget(rows);
     return tl::make_unexpected(std::move(probes.error()));
   }
+  if (attach_mode_ == AttachMode::kPublic && LeavesOutBios(plan, kOpenSslFamily))
+    spdlog::warn(
+        "warning: with --attach public, what programs move through BIO_f_ssl of {} is left out",
+        name);
   libraries_.emplace(++last_library_, AttachedLibrary{std::move(*probes), std::move(rows)});
   return last_library_;
 }

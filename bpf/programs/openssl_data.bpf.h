@@ -19,12 +19,11 @@
 /* A call f(ssl, buf, len, ...). */
 static __always_inline int enter(struct pt_regs *ctx, __u8 direction, __u64 len, __u64 moved)
 {
-	struct call *call = begin_call(ctx, PT_REGS_PARM1(ctx), direction);
+	struct call *call = begin_call(ctx, PT_REGS_PARM1(ctx), direction, moved);
 
 	if (!call)
 		return 0;
 	call->buf = PT_REGS_PARM2(ctx);
-	call->moved = moved;
 	/* A write that is tried again is counted with its stream. */
 	call->state.len = call->tried_before ? 0 : len;
 	return 0;

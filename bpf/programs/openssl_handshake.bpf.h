@@ -35,12 +35,11 @@ int handshake_enter(struct pt_regs *ctx)
 SEC("uprobe")
 int alpn_enter(struct pt_regs *ctx)
 {
-	struct call *call = begin_call(ctx, PT_REGS_PARM1(ctx), TLSCOPE_READ);
+	struct call *call = begin_call(ctx, PT_REGS_PARM1(ctx), TLSCOPE_READ, PT_REGS_PARM3(ctx));
 
 	if (!call)
 		return 0;
 	call->buf = PT_REGS_PARM2(ctx);
-	call->moved = PT_REGS_PARM3(ctx);
 	return 0;
 }
 

@@ -25,11 +25,11 @@ class StubLibrary {
 
   int Write(const void* object, std::string_view bytes) const {
     return Find<int(const void*, const void*, int)>("SSL_write")(object, bytes.data(),
-                                                                static_cast<int>(bytes.size()));
+                                                                 static_cast<int>(bytes.size()));
   }
   ssize_t Sendfile(const void* object, std::size_t size, int inside = 0) const {
     return Find<ssize_t(const void*, int, off_t, std::size_t, int)>("SSL_sendfile")(object, 0, 0,
-                                                                                   size, inside);
+                                                                                    size, inside);
   }
 
   /// What SSL_write does before it returns; nullptr: nothing.

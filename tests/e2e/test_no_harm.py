@@ -2,8 +2,12 @@
 """Programs that leave SSL calls by other ways than a return, or go on elsewhere within them, do as
 they do without an agent, and what they say is shown."""
 
+import pathlib
+import re
+
 import pytest
 
+from conversation import REQUEST
 from unharmed import Waiting, check_said, check_unharmed
 
 LIBRARIES = ("openssl-1.1.1", "openssl-3.0", "openssl-3.5", "static-symtab")
@@ -58,3 +62,38 @@ def test_coroutines_yield_within_ssl_calls(check, count, order):
 @pytest.mark.parametrize("threads", [2, 3])
 def test_coroutines_go_on_in_other_threads(check, threads, order):
     check("coroutines.c", "openssl-3.0", 8, order, threads)
+
+
+def test_greenlets_yield_within_ssl_calls(capture, credentials):
+    """They copy their stacks away, so that calls meet at one stack pointer: what is shown, somebody
+    said just so; not all can be shown."""
+    pytest.importorskip("gevent")
+    program = pathlib.Path(__file__).parent / "programs/greenlets.py"
+    words = ("/usr/bin/python3", program, credentials.certificate, credentials.key)
+    with Waiting(*words) as alone:
+        expected = alone.run()
+    assert (expected.status, expected.stderr) == (0, "")
+    with Waiting(*words) as greenlets, capture("--pid", str(greenlets.pid)) as agent:
+        assert greenlets.run() == expected
+        messages = agent.stop().messages
+    assert messages
+    for message in messages:
+        if message.name == REQUEST and message.whole:
+            number = re.match(rb"POST (/\d+/\d+) ", message.body)[1][1:]
+            assert not message.content.replace(number + b" ", b"").strip(number)
+
+
+def _kinds_of_links(pid):
+    """What the kernel calls the BPF links that a process holds."""
+    kinds = []
+    for descriptor in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        kinds += re.findall(r"^link_type:\t(\S+)$", descriptor.read_text(encoding="ascii"), re.M)
+    return kinds
+
+
+def test_no_probe_is_a_return_probe(capture, nginx):
+    with capture() as agent:
+        kinds = _kinds_of_links(agent.pid)
+    if "uprobe_multi" not in kinds and "uretprobe_multi" not in kinds:
+        pytest.skip("this kernel does not say which links are of uprobes")
+    assert "uretprobe_multi" not in kinds

@@ -44,8 +44,8 @@ _SUMMARY = re.compile(
     r"over --max-payload (?P<over_max>\d+) \((?P<over_max_bytes>\d+) bytes\), "
     r"sent by SSL_sendfile (?P<sendfile>\d+) \((?P<sendfile_bytes>\d+) bytes\), "
     r"paused (?P<paused>\d+) \((?P<paused_bytes>\d+) bytes\)"
-    r"(?:, unfinished writes (?P<unfinished>\d+) \((?P<unfinished_bytes>\d+) bytes\))?"
-    r"(?:, calls that began unseen (?P<unseen>\d+) \((?P<unseen_bytes>\d+) bytes\))?\n"
+    r", unfinished writes (?P<unfinished>\d+) \((?P<unfinished_bytes>\d+) bytes\), "
+    r"calls that began unseen (?P<unseen>\d+) \((?P<unseen_bytes>\d+) bytes\)\n"
     r"tlscope: also lost: [^\n]*\n"
     r"tlscope: evicted: (?P<evicted>\d+) SSL objects, [^\n]*\n"
     r"tlscope: filtered: [^\n]*\n"
@@ -81,7 +81,7 @@ class Summary:
         assert match, f"no summary on stderr:\n{text}"
         parts = match.groupdict()
         by_name = re.findall(r"([A-Za-z0-9]+) (\d+)", parts.pop("by_name"))
-        parts = {key: int(value or 0) for key, value in parts.items()}
+        parts = {key: int(value) for key, value in parts.items()}
 
         def count(name):
             return Count(parts[name], parts[f"{name}_bytes"])
