@@ -67,7 +67,6 @@ def test_coroutines_go_on_in_other_threads(check, threads, order):
 def test_greenlets_yield_within_ssl_calls(capture, credentials):
     """They copy their stacks away, so that calls meet at one stack pointer: what is shown, somebody
     said just so; not all can be shown."""
-    pytest.importorskip("gevent")
     program = pathlib.Path(__file__).parent / "programs/greenlets.py"
     words = ("/usr/bin/python3", program, credentials.certificate, credentials.key)
     with Waiting(*words) as alone:
