@@ -13,8 +13,9 @@
  * Two calls meet at one stack pointer where an exception, a longjmp or a cancelled thread left the
  * first, or where green threads copy their stacks away (greenlet). The second takes the place and
  * is marked as mixed: its end is believed only where the object, or all of what the caller had in
- * the registers that functions give back and on the stack, says that it is its own. A caller whose
- * words have changed meanwhile loses a call by that; it never gets another's bytes.
+ * the registers that functions give back and on the stack, says that it is its own. So are those
+ * that begin there afterwards, until an end has come that was refused: that of the first. A caller
+ * whose words have changed meanwhile loses a call by that; it never gets another's bytes.
  */
 #ifndef TLSCOPE_CALLS_BPF_H
 #define TLSCOPE_CALLS_BPF_H
@@ -58,7 +59,10 @@ struct call {
 	__u32 incarnation; /* of the process */
 	__u8 handshake; /* no plaintext has passed yet: see handshake.bpf.h */
 	__u8 tried_before; /* a write that failed after it had sent something */
-	__u8 pad[2];
+	__u8 displaced; /* of the calls whose place others took, those whose end may yet come */
+	__u8 pad;
+	__u32 tid; /* the thread that began it */
+	__u32 pad_at_end;
 };
 
 /* What is left of a call that has ended. */

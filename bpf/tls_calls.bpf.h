@@ -42,13 +42,28 @@ static __always_inline int ssl_argument(struct pt_regs *ctx, struct thread **thr
  * A call begins where another began that has not been seen to end. Either it never will, or the
  * two are of threads that take turns on one stack, and it may yet.
  */
-static __always_inline void replace_call(struct pt_regs *ctx, __u64 sp, struct call *call)
+static __always_inline void replace_call(struct call *call)
 {
 	count(TLSCOPE_COUNT_CALLS_LEFT, 0);
 	if (call->state.nested && call->state.direction == TLSCOPE_WRITE)
 		count_unfinished(call->state.len);
-	call->state.mixed = 1;
-	note_caller(ctx, sp, call);
+	if (call->displaced < 255)
+		call->displaced++;
+}
+
+/* A call takes the place at sp, of an earlier one or of none. */
+static __always_inline void take_place(struct pt_regs *ctx, __u64 sp, struct call *call,
+				       const struct thread *thread)
+{
+	if (call->incarnation != thread->incarnation)
+		call->displaced = 0;
+	else if (call->state.running)
+		replace_call(call);
+	call->incarnation = thread->incarnation;
+	call->tid = (__u32)bpf_get_current_pid_tgid();
+	call->state.mixed = call->displaced != 0;
+	if (call->state.mixed)
+		note_caller(ctx, sp, call);
 }
 
 /*
@@ -81,10 +96,8 @@ static __always_inline struct call *begin_call(struct pt_regs *ctx, __u64 ssl, _
 	call = get_call(sp);
 	if (!thread || !call)
 		return NULL;
-	call->state.mixed = 0;
 	call->moved = moved;
-	if (call->state.running && call->incarnation == thread->incarnation)
-		replace_call(ctx, sp, call);
+	take_place(ctx, sp, call, thread);
 	key = stream_key_of(thread, ssl);
 	stream = bpf_map_lookup_elem(&streams, &key);
 	call->state.len = 0;
@@ -93,7 +106,6 @@ static __always_inline struct call *begin_call(struct pt_regs *ctx, __u64 ssl, _
 	call->ssl = ssl;
 	call->buf = 0;
 	call->began_ns = bpf_ktime_get_ns();
-	call->incarnation = thread->incarnation;
 	call->handshake = !stream || !(stream->bytes[TLSCOPE_READ] | stream->bytes[TLSCOPE_WRITE]);
 	call->tried_before = stream && stream->state.unfinished;
 	call->known_sock = 0;
@@ -134,9 +146,21 @@ static __always_inline int is_same_call(struct pt_regs *ctx, const struct tlscop
 	       (point->frame <= 0 && is_same_caller(ctx, call_sp(ctx, point), call));
 }
 
+/* How much a call moved whose beginning is not known; 0 where its end does not tell. */
+static __always_inline __u64 length_told(struct pt_regs *ctx, const struct tlscope_point *point,
+					 int result)
+{
+	__u64 moved = 0;
+	__u64 len = 0;
+
+	if (!value_at(ctx, point, &point->moved, &moved))
+		return point->flags & TLSCOPE_POINT_TELLS_LENGTH ? result : 0;
+	return bpf_probe_read_user(&len, sizeof(len), (const void *)moved) ? 0 : len;
+}
+
 /*
- * The end of a call whose beginning was not seen: it was under way when the programs were attached,
- * or more calls were at a time than the table holds.
+ * The end of a call whose beginning was not seen or is not to be told from another's: it was under
+ * way when the programs were attached, or more calls were at a time than the table holds.
  */
 static __always_inline void miss_call(struct pt_regs *ctx, const struct tlscope_point *point,
 				      int result)
@@ -146,15 +170,11 @@ static __always_inline void miss_call(struct pt_regs *ctx, const struct tlscope_
 	struct thread *thread;
 	struct stream *stream;
 	__u64 object = 0;
-	__u64 moved = 0;
-	__u64 len = 0;
+	__u64 len;
 
 	if (result <= 0 || (point->flags & TLSCOPE_POINT_SHARED) || !process_wanted())
 		return;
-	if (value_at(ctx, point, &point->moved, &moved)) {
-		if (bpf_probe_read_user(&len, sizeof(len), (const void *)moved))
-			len = 0;
-	}
+	len = length_told(ctx, point, result);
 	count(TLSCOPE_COUNT_NO_CALL, len);
 	if (!len)
 		return;
@@ -166,6 +186,13 @@ static __always_inline void miss_call(struct pt_regs *ctx, const struct tlscope_
 	stream = get_stream(&key);
 	if (stream)
 		__sync_fetch_and_add(&stream->bytes[direction & 1], len);
+}
+
+static __always_inline void refuse_end(struct call *call)
+{
+	count(TLSCOPE_COUNT_CALLS_MIXED, 0);
+	if (call->displaced)
+		call->displaced--;
 }
 
 /* Takes out the call that ends now; NULL when its beginning was not seen or not to be followed. */
@@ -185,15 +212,15 @@ static __always_inline struct thread *end_call(struct pt_regs *ctx, struct ended
 	sp = call_sp(ctx, point);
 	call = find_call(sp);
 	ended->result = register_of(ctx, point->result.reg);
-	if (!call) {
-		miss_call(ctx, point, ended->result);
-		return NULL;
-	}
 	/* Some ways out pass two points; the first has taken the call. */
-	if (!call->state.running)
+	if (call && !call->state.running)
 		return NULL;
-	if (!is_same_call(ctx, point, call)) {
-		count(TLSCOPE_COUNT_CALLS_MIXED, 0);
+	if (!call || !is_same_call(ctx, point, call)) {
+		if (call)
+			refuse_end(call);
+		else
+			get_call(sp);
+		miss_call(ctx, point, ended->result);
 		return NULL;
 	}
 	ended->ssl = call->ssl;

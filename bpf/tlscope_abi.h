@@ -84,6 +84,8 @@ TLSCOPE_ASSERT(sizeof(struct tlscope_place) == 4);
 #define TLSCOPE_POINT_WRITES 2
 /* Functions of both directions end there. */
 #define TLSCOPE_POINT_BOTH_WAYS 4
+/* Where no argument points to how many bytes the function moved, its result is their number. */
+#define TLSCOPE_POINT_TELLS_LENGTH 8
 
 /*
  * What a program has to know of the instruction that it runs at. Found by decoding the function

@@ -14,6 +14,12 @@ namespace {
 // Of those that run up to an indirect jump, how many are looked at.
 constexpr std::size_t kMaxBeforeJump = 16;
 
+// What a crafted file may make a walk take: jumps whose tables are looked for, how often, and the
+// entries read of all tables together. Functions of real libraries have a few of each.
+constexpr std::size_t kMaxIndirectJumps = 64;
+constexpr int kMaxRounds = 16;
+constexpr std::size_t kMaxTableEntries = 16384;
+
 /// Follows a function from its start.
 class Walk {
  public:
@@ -21,10 +27,12 @@ class Walk {
 
   void Run() {
     waiting_.push_back(own_.begin);
-    do {
+    for (int round = 0; !waiting_.empty() && round < kMaxRounds; ++round) {
       FollowWaiting();
-      ReadJumpTables();  // when what leads to those jumps is known
-    } while (!waiting_.empty());
+      // When what leads to those jumps is known.
+      if (untold_.size() <= kMaxIndirectJumps) ReadJumpTables();
+    }
+    if (!waiting_.empty()) Fault("its jump tables lead to one another too often");
     for (const std::uint64_t jump : untold_)
       Fault("it leaves by an indirect jump at " + HexText(jump) + ", whose target cannot be told");
   }
@@ -124,7 +132,7 @@ class Walk {
   void ReadJumpTables() {
     std::erase_if(untold_, [this](std::uint64_t jump) {
       Visited& visited = found_.at(jump);
-      visited.next = ReadJumpTable(source_, RunUpTo(jump));
+      visited.next = ReadJumpTable(source_, RunUpTo(jump), entries_left_);
       const bool possible = std::ranges::all_of(
           visited.next, [&](std::uint64_t target) { return MayLeadTo(visited.part, target); });
       if (!possible) visited.next.clear();
@@ -189,6 +197,7 @@ class Walk {
   std::vector<std::uint64_t> waiting_;
   std::map<std::uint64_t, Visited> found_;
   std::vector<std::uint64_t> untold_;  // indirect jumps
+  std::size_t entries_left_ = kMaxTableEntries;
   std::string fault_;
 };
 

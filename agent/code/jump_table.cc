@@ -14,13 +14,21 @@ namespace {
 
 constexpr std::uint64_t kMaxEntries = 1024;
 
-struct Decoded {
+struct TableInstruction {
   std::uint64_t address = 0;
   ZydisDecodedInstruction code{};
   ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT]{};
 
   std::uint64_t end() const { return address + code.length; }
   ZydisMnemonic mnemonic() const { return code.mnemonic; }
+
+  /// Whether it writes one of the flags that `ja` looks at.
+  bool ChangesComparison() const {
+    if (code.cpu_flags == nullptr) return false;
+    const auto& flags = *code.cpu_flags;
+    const auto written = flags.modified | flags.set_0 | flags.set_1 | flags.undefined;
+    return (written & (ZYDIS_CPUFLAG_CF | ZYDIS_CPUFLAG_ZF)) != 0;
+  }
 };
 
 ZydisRegister Whole(ZydisRegister name) {
@@ -31,7 +39,7 @@ bool IsRegister(const ZydisDecodedOperand& operand) {
   return operand.type == ZYDIS_OPERAND_TYPE_REGISTER;
 }
 
-bool Writes(const Decoded& decoded, ZydisRegister wanted) {
+bool Writes(const TableInstruction& decoded, ZydisRegister wanted) {
   for (unsigned i = 0; i < decoded.code.operand_count; ++i) {
     const ZydisDecodedOperand& operand = decoded.operands[i];
     if (IsRegister(operand) && (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0 &&
@@ -45,7 +53,7 @@ bool Writes(const Decoded& decoded, ZydisRegister wanted) {
 class Backward {
  public:
   /// False: it is made of something else.
-  bool Step(const Decoded& decoded) {
+  bool Step(const TableInstruction& decoded) {
     if (count_) return true;
     if (loaded_ == ZYDIS_REGISTER_NONE && index_ == ZYDIS_REGISTER_NONE) return AtJump(decoded);
     if (index_ == ZYDIS_REGISTER_NONE) return AtLoad(decoded);
@@ -59,7 +67,7 @@ class Backward {
   std::uint64_t count() const { return *count_; }
 
  private:
-  bool AtJump(const Decoded& decoded) {
+  bool AtJump(const TableInstruction& decoded) {
     const ZydisDecodedOperand& target = decoded.operands[0];
     if (target.type == ZYDIS_OPERAND_TYPE_MEMORY) return TakeAddressTable(target);
     if (!IsRegister(target)) return false;
@@ -77,7 +85,7 @@ class Backward {
     return true;
   }
 
-  bool AtLoad(const Decoded& decoded) {
+  bool AtLoad(const TableInstruction& decoded) {
     const auto& operands = decoded.operands;
     if (scaled_ != ZYDIS_REGISTER_NONE) return AtScaling(decoded);
     if (IsTableAddress(decoded)) return true;
@@ -110,7 +118,7 @@ class Backward {
 
   // Without optimisation GCC loads and extends a distance in two steps, from the sum of the table's
   // address, which it names once more, and of the index times four.
-  bool TakePlainLoad(const Decoded& decoded) {
+  bool TakePlainLoad(const TableInstruction& decoded) {
     const ZydisDecodedOperand& to = decoded.operands[0];
     const ZydisDecodedOperand& from = decoded.operands[1];
     if (!IsRegister(to) || to.reg.value != ZYDIS_REGISTER_EAX ||
@@ -122,7 +130,7 @@ class Backward {
     return true;
   }
 
-  bool AtScaling(const Decoded& decoded) {
+  bool AtScaling(const TableInstruction& decoded) {
     const ZydisRegister named = named_again_;
     if (named != ZYDIS_REGISTER_NONE && Writes(decoded, named)) {
       named_again_ = ZYDIS_REGISTER_NONE;
@@ -137,13 +145,13 @@ class Backward {
     return true;
   }
 
-  static std::optional<std::uint64_t> RelativeAddress(const Decoded& lea) {
+  static std::optional<std::uint64_t> RelativeAddress(const TableInstruction& lea) {
     const auto& from = lea.operands[1].mem;
     if (from.base != ZYDIS_REGISTER_RIP) return std::nullopt;
     return lea.end() + static_cast<std::uint64_t>(from.disp.value);
   }
 
-  bool IsTableAddress(const Decoded& decoded) {
+  bool IsTableAddress(const TableInstruction& decoded) {
     if (!of_distances_ || table_ || decoded.mnemonic() != ZYDIS_MNEMONIC_LEA) return false;
     const ZydisRegister to = decoded.operands[0].reg.value;
     if (to != base_ && (index_ != ZYDIS_REGISTER_NONE || to != loaded_)) return false;
@@ -151,15 +159,18 @@ class Backward {
     return table_.has_value();
   }
 
-  bool AtIndex(const Decoded& decoded) {
+  bool AtIndex(const TableInstruction& decoded) {
     const auto& operands = decoded.operands;
     if (decoded.mnemonic() == ZYDIS_MNEMONIC_JNBE) {
       bounded_ = true;
       return true;
     }
-    if (decoded.mnemonic() == ZYDIS_MNEMONIC_CMP && bounded_ && IsRegister(operands[0]) &&
-        Whole(operands[0].reg.value) == index_ &&
-        operands[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
+    if (bounded_ && decoded.ChangesComparison()) {
+      // What the jump away looks at has to be this index.
+      if (decoded.mnemonic() != ZYDIS_MNEMONIC_CMP || !IsRegister(operands[0]) ||
+          Whole(operands[0].reg.value) != index_ ||
+          operands[1].type != ZYDIS_OPERAND_TYPE_IMMEDIATE)
+        return false;
       count_ = operands[1].imm.value.u + 1;
       return *count_ > 0 && *count_ <= kMaxEntries;
     }
@@ -183,12 +194,12 @@ class Backward {
   std::optional<std::uint64_t> count_;
 };
 
-std::optional<Decoded> DecodeAt(const CodeSource& source, std::uint64_t address) {
+std::optional<TableInstruction> DecodeAt(const CodeSource& source, std::uint64_t address) {
   std::uint8_t bytes[kMaxInstructionBytes];
   const std::size_t size = source.ReadCode(address, bytes);
   ZydisDecoder decoder;
   ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-  Decoded decoded;
+  TableInstruction decoded;
   decoded.address = address;
   if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, size, &decoded.code, decoded.operands)))
     return std::nullopt;
@@ -217,14 +228,16 @@ std::optional<std::uint64_t> Entry(const CodeSource& source, const Backward& fou
 }  // namespace
 
 std::vector<std::uint64_t> ReadJumpTable(const CodeSource& source,
-                                         std::span<const std::uint64_t> addresses) {
+                                         std::span<const std::uint64_t> addresses,
+                                         std::size_t& entries_left) {
   Backward found;
   for (std::size_t i = addresses.size(); i > 0 && !found.complete(); --i) {
     const auto decoded = DecodeAt(source, addresses[i - 1]);
     if (!decoded || !found.Step(*decoded)) return {};
   }
   std::vector<std::uint64_t> targets;
-  if (!found.complete()) return {};
+  if (!found.complete() || found.count() > entries_left) return {};
+  entries_left -= found.count();
   for (std::uint64_t i = 0; i < found.count(); ++i) {
     const auto target = Entry(source, found, i);
     if (!target) return {};

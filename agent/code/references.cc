@@ -59,10 +59,9 @@ class Search {
       bytes_read_ += size;
       if (bytes_read_ > kMaxBytes) return Elsewhere("the file is too large to be searched");
       if (!elf_.Read(segment.p_offset + at, std::as_writable_bytes(bytes))) return;
-      if (code)
-        LookInCode(segment.p_vaddr + at, bytes);
-      else
-        LookInData(segment.p_vaddr + at, bytes);
+      if (code) LookInCode(segment.p_vaddr + at, bytes);
+      // Linkers may put constants and relocations beside code.
+      LookInData(segment.p_vaddr + at, bytes);
     }
   }
 

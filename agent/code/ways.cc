@@ -175,6 +175,8 @@ std::optional<CodePoint> FindWayIn(const DecodedFunction& function, const CallSh
     if (graph.nodes[*node].code.emulated) return PointAt(function, *node);
     if (graph.nodes[*node].code.flow == Flow::kCall) break;
   }
+  // The kernel emulates calls without the shadow stack.
+  if (graph.nodes[start].code.flow == Flow::kCall) return std::nullopt;
   return PointAt(function, start);
 }
 

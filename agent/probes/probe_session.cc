@@ -95,6 +95,17 @@ bool LeavesOutBios(const ProbePlan& plan, const TlsFamily& family) {
   return at(family.read, plan.points.read) || at(family.write, plan.points.write);
 }
 
+void TellWhatIsLeftOut(const ProbePlan& plan, const std::string& name) {
+  for (const RefusedFunction& refused : plan.refused)
+    spdlog::warn("warning: calls of {} in {} are not seen: {}", refused.function, name,
+                 refused.reason);
+  if (LeavesOutBios(plan, kOpenSslFamily))
+    spdlog::warn(
+        "warning: what programs move through BIO_f_ssl of {} is not seen: the public "
+        "functions are probed",
+        name);
+}
+
 }  // namespace
 
 void DestroySkeleton(tlscope_bpf* skeleton) { tlscope_bpf__destroy(skeleton); }
@@ -194,8 +205,6 @@ Result<void> ProbeSession::AttachSystemPrograms(const StrategyInfo* strategy) {
 Result<LibraryId> ProbeSession::AttachLibrary(const std::string& path, const std::string& name) {
   TLSCOPE_TRY(const ProbePlan plan,
               PlanProbes(kOpenSslFamily, attach_mode_, point_support(), path, name));
-  for (const RefusedFunction& refused : plan.refused)
-    spdlog::debug("{}: {} is not probed: {}", name, refused.function, refused.reason);
   if (plan.probes.empty()) {
     const RefusedFunction& first = plan.refused.front();
     return Fail(Errc::kUnsupported, 0,
@@ -213,10 +222,7 @@ Result<LibraryId> ProbeSession::AttachLibrary(const std::string& path, const std
     Forget(rows);
     return tl::make_unexpected(std::move(probes.error()));
   }
-  if (attach_mode_ == AttachMode::kPublic && LeavesOutBios(plan, kOpenSslFamily))
-    spdlog::warn(
-        "warning: with --attach public, what programs move through BIO_f_ssl of {} is left out",
-        name);
+  TellWhatIsLeftOut(plan, name);
   libraries_.emplace(++last_library_, AttachedLibrary{std::move(*probes), std::move(rows)});
   return last_library_;
 }

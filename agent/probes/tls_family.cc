@@ -16,8 +16,9 @@ constexpr CallShape Entered(unsigned arguments) {
 
 // In the order in which doctor shows them.
 constexpr FunctionProbes kOpenSslFunctions[] = {
-    {"SSL_read", "read_enter", "ssl_io_exit", kPlainData},
-    {"SSL_write", "write_enter", "ssl_io_exit", kPlainData, TLSCOPE_POINT_WRITES},
+    {"SSL_read", "read_enter", "ssl_io_exit", kPlainData, TLSCOPE_POINT_TELLS_LENGTH},
+    {"SSL_write", "write_enter", "ssl_io_exit", kPlainData,
+     TLSCOPE_POINT_WRITES | TLSCOPE_POINT_TELLS_LENGTH},
     {"SSL_read_ex", "read_ex_enter", "ssl_io_exit", Data(4)},
     {"SSL_write_ex", "write_ex_enter", "ssl_io_exit", Data(4), TLSCOPE_POINT_WRITES},
     {"SSL_write_ex2", "write_ex2_enter", "ssl_io_exit", Data(5), TLSCOPE_POINT_WRITES},
@@ -29,7 +30,7 @@ constexpr FunctionProbes kOpenSslFunctions[] = {
     {"SSL_do_handshake", "handshake_enter", "", Entered(1)},
     {"SSL_clear", "clear_enter", "", Entered(1)},
     {"SSL_sendfile", "sendfile_enter", "sendfile_exit", CallShape{1, {}, ResultKind::kInt64},
-     TLSCOPE_POINT_WRITES},
+     TLSCOPE_POINT_WRITES | TLSCOPE_POINT_TELLS_LENGTH},
     {"SSL_get0_alpn_selected", "alpn_enter", "alpn_exit", Entered(3)},
 };
 

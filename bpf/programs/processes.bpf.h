@@ -14,17 +14,18 @@
 #include "bpf/streams.bpf.h"
 #include "bpf/threads.bpf.h"
 
-/* The calls that the thread is in will not end. */
+/* The calls that the thread began and is in will not end. Others went on in another thread. */
 static __always_inline void drop_calls(void)
 {
 	struct thread *thread = find_thread();
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 
 	if (!thread)
 		return;
 	for (__u32 i = 0; i < THREAD_CALLS; i++) {
 		struct call *call = thread->calls[i] ? find_call(thread->calls[i]) : NULL;
 
-		if (!call || !call->state.running)
+		if (!call || !call->state.running || call->tid != tid)
 			continue;
 		call->state.running = 0;
 		count(TLSCOPE_COUNT_CALLS_LEFT, 0);

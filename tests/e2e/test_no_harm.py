@@ -2,6 +2,7 @@
 """Programs that leave SSL calls by other ways than a return, or go on elsewhere within them, do as
 they do without an agent, and what they say is shown."""
 
+import contextlib
 import pathlib
 import re
 
@@ -78,15 +79,18 @@ def test_greenlets_yield_within_ssl_calls(capture, credentials):
     assert messages
     for message in messages:
         if message.name == REQUEST and message.whole:
-            number = re.match(rb"POST (/\d+/\d+) ", message.body)[1][1:]
-            assert not message.content.replace(number + b" ", b"").strip(number)
+            word = re.match(rb"POST /(\d+/\d+) ", message.body)[1] + b" "
+            repeated = word * (len(message.content) // len(word) + 1)
+            assert message.content == repeated[: len(message.content)]
 
 
 def _kinds_of_links(pid):
     """What the kernel calls the BPF links that a process holds."""
     kinds = []
     for descriptor in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
-        kinds += re.findall(r"^link_type:\t(\S+)$", descriptor.read_text(encoding="ascii"), re.M)
+        with contextlib.suppress(FileNotFoundError):  # it opens and closes some all the time
+            text = descriptor.read_text(encoding="ascii")
+            kinds += re.findall(r"^link_type:\t(\S+)$", text, re.M)
     return kinds
 
 
