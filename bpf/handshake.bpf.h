@@ -10,6 +10,7 @@
 #include "bpf/base/kernel_types.bpf.h"
 #include "bpf/base/ring.bpf.h"
 #include "bpf/base/syscalls.bpf.h"
+#include "bpf/calls.bpf.h"
 #include "bpf/filters.bpf.h"
 #include "bpf/sockets.bpf.h"
 #include "bpf/streams.bpf.h"
@@ -82,12 +83,32 @@ static __always_inline int emit_handshake(const struct tlscope_handshake *head,
 	return 1;
 }
 
+/*
+ * The SSL object that a hello on sk is of, as far as it is certain: that of the call which it
+ * passes in, or the one whose handshake the thread has begun, if it was given that socket.
+ */
+static __always_inline __u64 greeter_of(const struct thread *thread, const struct call *call,
+					struct sock *sk, int fd, __u8 direction)
+{
+	struct stream_key key = stream_key_of(thread, thread->greeting);
+	struct stream *stream;
+
+	if (call)
+		return call->ssl;
+	stream = key.ssl ? bpf_map_lookup_elem(&streams, &key) : NULL;
+	if (!stream || (stream->sock != (__u64)sk && (fd < 0 || stream->fd[direction & 1] != fd)))
+		return 0;
+	return key.ssl;
+}
+
 /* The thread moves span through sk. call is the SSL call it does so in, NULL when in none. */
 static __always_inline void tell_hello(const struct thread *thread, const struct call *call,
 				       struct sock *sk, struct span span, __u8 direction)
 {
 	struct tlscope_handshake head = {};
 	struct tls_socket *socket;
+	struct stream_key key;
+	struct stream *stream;
 	__u8 type = find_hello(&span);
 	__u32 told = 1U << (type & 7);
 	int done;
@@ -97,19 +118,18 @@ static __always_inline void tell_hello(const struct thread *thread, const struct
 	socket = get_socket(sk);
 	if (!socket || (socket->hellos & told) || !port_wanted(&socket->tuple))
 		return;
-	if (call) {
-		struct stream_key key = stream_key_of(thread, call->ssl);
-		struct stream *stream = bpf_map_lookup_elem(&streams, &key);
-
-		if (!stream)
-			return; /* bind_call could not make it, and counted that */
-		head.ssl = call->ssl;
+	head.fd = fd_of_syscall(sk);
+	key = stream_key_of(thread, greeter_of(thread, call, sk, head.fd, direction));
+	stream = key.ssl ? bpf_map_lookup_elem(&streams, &key) : NULL;
+	if (call && !stream)
+		return; /* bind_call could not make it, and counted that */
+	if (stream) {
+		head.ssl = key.ssl;
 		head.ssl_generation = stream->generation;
 	}
 	head.sock = (__u64)sk;
 	head.sock_generation = socket->generation;
 	head.tuple = socket->tuple;
-	head.fd = fd_of_syscall(sk);
 	head.kind = type;
 	head.direction = direction;
 	if (span.len <= 1024)
@@ -120,13 +140,33 @@ static __always_inline void tell_hello(const struct thread *thread, const struct
 		socket->hellos |= told;
 }
 
-/* SSL_get0_alpn_selected has filled what call->buf and call->moved point to. */
-static __always_inline void tell_alpn(const struct thread *thread, const struct call *call)
+/* Tells of the protocol that stream->alpn names. */
+static __always_inline void emit_alpn(const struct stream_key *key, struct stream *stream)
+{
+	struct tlscope_handshake head = {.kind = TLSCOPE_ALPN};
+	struct span span = {.at = stream->alpn, .len = stream->alpn_len};
+
+	stream->alpn_len = 0;
+	if (stream->sock && !port_wanted(&stream->tuple))
+		return;
+	head.ssl = key->ssl;
+	head.ssl_generation = stream->generation;
+	head.sock = stream->sock;
+	head.sock_generation = stream->sock_generation;
+	head.tuple = stream->tuple;
+	head.fd = stream->fd[TLSCOPE_READ];
+	stream->alpn_told = emit_handshake(&head, &span, 256);
+}
+
+/*
+ * SSL_get0_alpn_selected has filled what call->buf and call->moved point to. Where the socket is
+ * not known yet, it is told with the first data, which shows the socket.
+ */
+static __always_inline void tell_alpn(const struct thread *thread, const struct ended_call *call)
 {
 	struct stream_key key = stream_key_of(thread, call->ssl);
 	struct stream *stream = get_stream(&key);
-	struct tlscope_handshake head = {.kind = TLSCOPE_ALPN};
-	struct span span = {};
+	__u64 at = 0;
 	__u32 len = 0;
 
 	if (!stream) {
@@ -135,21 +175,18 @@ static __always_inline void tell_alpn(const struct thread *thread, const struct 
 	}
 	if (stream->alpn_told)
 		return;
-	if (bpf_probe_read_user(&span.at, sizeof(span.at), (const void *)call->buf) ||
+	if (bpf_probe_read_user(&at, sizeof(at), (const void *)call->buf) ||
 	    bpf_probe_read_user(&len, sizeof(len), (const void *)call->moved)) {
 		count(TLSCOPE_COUNT_FAULT, 0);
 		return;
 	}
-	if (len == 0 || len > ALPN_MAX || (stream->sock && !port_wanted(&stream->tuple)))
+	if (len == 0 || len > ALPN_MAX)
 		return;
-	span.len = len;
-	head.ssl = call->ssl;
-	head.ssl_generation = stream->generation;
-	head.sock = stream->sock;
-	head.sock_generation = stream->sock_generation;
-	head.tuple = stream->tuple;
-	head.fd = stream->fd[TLSCOPE_READ];
-	stream->alpn_told = emit_handshake(&head, &span, 256);
+	stream->alpn = at;
+	stream->alpn_len = len;
+	bind_by_fd(stream, &key, TLSCOPE_READ);
+	if (stream->sock)
+		emit_alpn(&key, stream);
 }
 
 #endif /* TLSCOPE_HANDSHAKE_BPF_H */

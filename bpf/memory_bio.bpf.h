@@ -113,11 +113,8 @@ static __always_inline void bind_by_received(struct stream *stream, const struct
  */
 static __always_inline int note_written(__u64 ssl, __u64 len)
 {
-	struct ledger *ledger;
+	struct ledger *ledger = get_ledger();
 
-	if (!has_syscall_regs())
-		return 0;
-	ledger = get_ledger();
 	if (!ledger)
 		return 0;
 	add_written(ledger, ssl, len);

@@ -6,6 +6,7 @@
 #include "bpf/base/counters.bpf.h"
 #include "bpf/base/kernel_types.bpf.h"
 #include "bpf/base/syscalls.bpf.h"
+#include "bpf/calls.bpf.h"
 #include "bpf/handshake.bpf.h"
 #include "bpf/memory_bio.bpf.h"
 #include "bpf/sockets.bpf.h"
@@ -37,38 +38,45 @@ static __always_inline void bind_call(const struct thread *thread, struct call *
 		stream->layered = layered;
 		call->known_sock = (__u64)sk;
 	}
-	call->nested = 1;
+	call->state.nested = 1;
 }
 
 /*
  * A socket call on a thread that is inside SSL calls belongs to their SSL objects: to the
  * innermost, and, with TLS inside TLS, to those that speak through it.
  */
-static __always_inline void nested_call(struct thread *thread, struct sock *sk)
+static __always_inline struct call *nested_call(struct thread *thread, struct sock *sk)
 {
-	for (__u32 i = 0; i < MAX_DEPTH; i++) {
-		if (i >= thread->depth)
-			return;
-		bind_call(thread, &thread->calls[i], sk, i + 1 < thread->depth);
+	__u64 sp = in_calls(thread) ? syscall_sp() : 0;
+	__u64 innermost = innermost_call(thread, sp);
+	struct call *call;
+
+	if (!innermost)
+		return NULL;
+	for (__u32 i = 0; i < THREAD_CALLS; i++) {
+		call = call_around(thread->calls[i], sp);
+		if (call)
+			bind_call(thread, call, sk, thread->calls[i] != innermost);
 	}
+	return find_call(innermost);
 }
 
 /* The thread moved up to moved bytes through sk: what do the TLS records among them tell? */
-static __always_inline void see_records(struct thread *thread, struct sock *sk, __u8 direction,
-					long moved)
+static __always_inline void see_records(struct thread *thread, const struct call *call,
+					struct sock *sk, __u8 direction, long moved)
 {
-	struct call *call = top_call(thread);
 	struct span span;
 
 	/* Inside a call hellos are looked for, outside the records of memory BIOs, too. */
-	if (call ? !call->handshake : !thread->has_memory_bio || socket_taken(sk))
+	if (call ? !call->handshake
+		 : (!thread->has_memory_bio && !thread->greeting) || socket_taken(sk))
 		return;
 	if (moved <= 0 || !moved_by_syscall(&span))
 		return;
 	if (span.len > (__u64)moved)
 		span.len = moved;
 	tell_hello(thread, call, sk, span, direction);
-	if (call)
+	if (call || !thread->has_memory_bio)
 		return;
 	if (direction == TLSCOPE_READ)
 		note_received(sk, span);
@@ -83,8 +91,7 @@ static __always_inline void see_send(struct sock *sk)
 
 	if (!thread)
 		return;
-	nested_call(thread, sk);
-	see_records(thread, sk, TLSCOPE_WRITE, ~0ULL >> 1);
+	see_records(thread, nested_call(thread, sk), sk, TLSCOPE_WRITE, ~0ULL >> 1);
 }
 
 /* The thread has received on sk. */
@@ -94,8 +101,7 @@ static __always_inline void see_receive(struct sock *sk, long received)
 
 	if (!thread)
 		return;
-	nested_call(thread, sk);
-	see_records(thread, sk, TLSCOPE_READ, received);
+	see_records(thread, nested_call(thread, sk), sk, TLSCOPE_READ, received);
 }
 
 /* The same where a hook shows the socket, and another, later, how much was received. */
@@ -105,7 +111,6 @@ static __always_inline void begin_receive(struct sock *sk)
 
 	if (!thread)
 		return;
-	nested_call(thread, sk);
 	thread->receiving = (__u64)sk;
 }
 
@@ -118,7 +123,7 @@ static __always_inline void end_receive(long received)
 		return;
 	sk = (struct sock *)thread->receiving;
 	thread->receiving = 0;
-	see_records(thread, sk, TLSCOPE_READ, received);
+	see_records(thread, nested_call(thread, sk), sk, TLSCOPE_READ, received);
 }
 
 /* A system call is over. Its descriptor names the socket. */
@@ -127,7 +132,7 @@ static __always_inline void see_syscall(struct pt_regs *regs, long ret)
 	struct thread *thread = find_thread();
 	struct sock *sk;
 
-	if (!thread || (!thread->depth && !thread->has_memory_bio))
+	if (!thread || (!in_calls(thread) && !thread->has_memory_bio && !thread->greeting))
 		return;
 	switch (SYSCALL_NUMBER(regs)) {
 	case __NR_write:

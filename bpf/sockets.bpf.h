@@ -142,8 +142,6 @@ static __always_inline int fd_of_syscall(struct sock *sk)
 {
 	int fd;
 
-	if (!has_syscall_regs())
-		return -1;
 	fd = syscall_fd(syscall_regs());
 	return sock_of_fd(fd) == sk ? fd : -1;
 }

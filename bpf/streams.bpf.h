@@ -12,6 +12,7 @@
 #include "bpf/tlscope_abi.h"
 
 struct stream {
+	struct tlscope_stream_state state;
 	__u64 generation; /* tells apart SSL objects at one address */
 	__u64 bytes[TLSCOPE_DIRECTIONS]; /* plaintext moved so far */
 	__u64 sock; /* struct sock *, 0 when unknown */
@@ -22,7 +23,8 @@ struct stream {
 	__u8 sock_gone; /* the kernel destroyed sock; its address may come back as another */
 	__u8 layered; /* another SSL object is between: sock_gone is told to that one */
 	__u8 alpn_told;
-	__u8 pad;
+	__u8 alpn_len; /* of the protocol's name at alpn, still to be told; 0: none */
+	__u64 alpn; /* user address, which lasts as long as the object */
 };
 
 /* LRU: a process can die without SSL_free, and nothing tells which SSL objects it had. */
@@ -107,11 +109,30 @@ static __always_inline void bind_by_fd(struct stream *stream, const struct strea
 		bind_socket(stream, key, sk, TLSCOPE_SOCK_SET_FD);
 }
 
+/* A write of the stream has failed after something was sent; OpenSSL wants it tried again. */
+static __always_inline void note_unfinished(struct stream *stream, __u64 len, __u64 began_ns)
+{
+	if (stream->state.unfinished)
+		return;
+	stream->state.unfinished = len;
+	stream->state.unfinished_since_ns = began_ns;
+}
+
+/* What was sent of a write that will not be tried again is lost. */
+static __always_inline void count_unfinished(__u64 len)
+{
+	if (!len)
+		return;
+	count(TLSCOPE_COUNT_SEEN, len);
+	count(TLSCOPE_COUNT_UNFINISHED, len);
+}
+
 /* Tells userspace how far a stream came, if it came anywhere. */
 static __always_inline void emit_end(const struct stream_key *key, const struct stream *stream)
 {
 	struct tlscope_ssl_end *record;
 
+	count_unfinished(stream->state.unfinished);
 	if (!stream->bytes[TLSCOPE_READ] && !stream->bytes[TLSCOPE_WRITE])
 		return;
 	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);

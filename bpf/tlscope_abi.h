@@ -16,7 +16,7 @@
 #endif
 
 /* Raised with every change of a layout below; the decoder refuses any other. */
-#define TLSCOPE_ABI_VERSION 4
+#define TLSCOPE_ABI_VERSION 5
 
 /* TASK_COMM_LEN of include/linux/sched.h, the NUL included. */
 #define TLSCOPE_COMM_LEN 16
@@ -63,10 +63,74 @@ enum tlscope_conn_state {
 	TLSCOPE_CONN_CLOSED = 2,
 };
 
+/* Where a value of a call is while a probed instruction is about to run. */
+enum tlscope_place_kind {
+	TLSCOPE_PLACE_UNKNOWN = 0,
+	TLSCOPE_PLACE_REGISTER = 1,
+	TLSCOPE_PLACE_STACK = 2, /* in memory */
+	TLSCOPE_PLACE_STACK_ADDRESS = 3, /* the value is that memory's address */
+};
+
+struct tlscope_place {
+	__u8 kind; /* enum tlscope_place_kind */
+	__u8 reg; /* as x86-64 instructions number it: 0 is rax, 4 rsp, 15 r15 */
+	__s16 at; /* bytes from the stack pointer at the function's entry; its frame is below 0 */
+};
+TLSCOPE_ASSERT(sizeof(struct tlscope_place) == 4);
+
+/* Others come by here, too, so that a call may be unknown: nothing is lost then. */
+#define TLSCOPE_POINT_SHARED 1
+/* The function writes; without it, it reads. */
+#define TLSCOPE_POINT_WRITES 2
+/* Functions of both directions end there. */
+#define TLSCOPE_POINT_BOTH_WAYS 4
+/* Where no argument points to how many bytes the function moved, its result is their number. */
+#define TLSCOPE_POINT_TELLS_LENGTH 8
+
+/*
+ * What a program has to know of the instruction that it runs at. Found by decoding the function
+ * (agent/code). Of a way in, the frame alone means something.
+ */
+struct tlscope_point {
+	__s32 frame; /* bytes from the stack pointer here up to that at the function's entry */
+	__u32 flags; /* TLSCOPE_POINT_* */
+	struct tlscope_place result; /* of the function, final: always a register */
+	struct tlscope_place object; /* its first argument */
+	struct tlscope_place moved; /* its argument that points to how many bytes it moved */
+	__u8 pad[4];
+};
+TLSCOPE_ASSERT(sizeof(struct tlscope_point) == 24);
+
+/* Probed instructions that can be described at a time, the first of which stands for all that have
+ * no description: kernels before 5.15 cannot tell a program where it runs. There the frame is gone.
+ */
+#define TLSCOPE_POINTS 16384
+#define TLSCOPE_POINT_UNTOLD 0
+
+/* How an SSL object begins in the kernel's table of streams, for those who count what is left. */
+struct tlscope_stream_state {
+	__u64 unfinished; /* bytes of a write that sent something, failed, and is not tried again
+			     yet */
+	__u64 unfinished_since_ns; /* when it was tried first */
+};
+TLSCOPE_ASSERT(sizeof(struct tlscope_stream_state) == 16);
+
+/* How a call of a TLS library begins in the kernel's table of calls, for those who count them. */
+struct tlscope_call_state {
+	__u64 len; /* bytes the caller asked to move */
+	__u8 direction; /* enum tlscope_direction */
+	__u8 running; /* 1: its end has not been seen */
+	__u8 nested; /* 1: a socket call was seen inside */
+	__u8 mixed; /* 1: another that ran at the same stack pointer was not seen to end */
+	__u8 pad[4];
+};
+TLSCOPE_ASSERT(sizeof(struct tlscope_call_state) == 16);
+
 /*
  * Rows of the per-CPU counter array. Of the traced calls that moved data and passed the filters:
  *   SEEN.bytes == bytes delivered in records
- *                 + bytes of RING_FULL, MAP_FULL, FAULT, TRUNCATED, SENDFILE and PAUSED.
+ *                 + bytes of RING_FULL, MAP_FULL, FAULT, TRUNCATED, SENDFILE, PAUSED, NO_CALL and
+ *                   UNFINISHED.
  */
 enum tlscope_counter {
 	TLSCOPE_COUNT_SEEN = 0, /* SSL calls that moved data, and the bytes they moved */
@@ -74,7 +138,8 @@ enum tlscope_counter {
 	TLSCOPE_COUNT_MAP_FULL = 2, /* calls whose connection state could not be stored */
 	TLSCOPE_COUNT_FAULT = 3, /* records dropped because user memory could not be read */
 	TLSCOPE_COUNT_TRUNCATED = 4, /* calls cut at max_payload, and the bytes left out */
-	TLSCOPE_COUNT_NO_CALL = 5, /* returns whose entry was never seen; bytes unknown */
+	TLSCOPE_COUNT_NO_CALL =
+		5, /* ends of calls whose beginning was not seen; bytes as far as known */
 	TLSCOPE_COUNT_FILTERED = 6, /* calls a filter turned away; bytes unknown */
 	TLSCOPE_COUNT_RING_FULL_META = 7, /* records without plaintext lost to a full ring */
 	TLSCOPE_COUNT_SENDFILE = 8, /* SSL_sendfile calls, whose bytes no user memory holds */
@@ -87,7 +152,12 @@ enum tlscope_counter {
 	TLSCOPE_COUNT_LEDGERS_MADE = 13,
 	TLSCOPE_COUNT_LEDGERS_ENDED = 14,
 	TLSCOPE_COUNT_PAUSED = 15, /* calls made while nothing was to be copied */
-	TLSCOPE_COUNTERS = 16,
+	TLSCOPE_COUNT_UNFINISHED =
+		16, /* writes that sent something and never ended well; bytes at most */
+	TLSCOPE_COUNT_CALLS_LEFT =
+		17, /* calls left by an exception, a longjmp or a cancelled thread */
+	TLSCOPE_COUNT_CALLS_MIXED = 18, /* ends of calls that cannot be told apart from another's */
+	TLSCOPE_COUNTERS = 19,
 };
 
 struct tlscope_counter_row {
@@ -133,6 +203,7 @@ struct tlscope_ssl_data {
 	__u64 stream_offset; /* plaintext bytes moved in this direction before this call */
 	__u64 total_len; /* plaintext bytes this call moved */
 	__u64 chunk_offset; /* of chunk within the call */
+	__u64 moved_ns; /* CLOCK_MONOTONIC: a write's call began then, a read's came to its end */
 	__u32 chunk_len; /* 1..TLSCOPE_CHUNK_MAX */
 	__s32 fd; /* -1 when unknown */
 	struct tlscope_tuple tuple;
@@ -144,8 +215,8 @@ struct tlscope_ssl_data {
 	__u8 chunk[]; /* C++ has no such member; there the bytes start behind the struct */
 #endif
 };
-TLSCOPE_ASSERT(__builtin_offsetof(struct tlscope_ssl_data, tuple) == 104);
-TLSCOPE_ASSERT(sizeof(struct tlscope_ssl_data) == 152);
+TLSCOPE_ASSERT(__builtin_offsetof(struct tlscope_ssl_data, tuple) == 112);
+TLSCOPE_ASSERT(sizeof(struct tlscope_ssl_data) == 160);
 
 /* A socket that carries TLS was first seen, or is gone: no data of it follows the latter. */
 struct tlscope_conn_data {

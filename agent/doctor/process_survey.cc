@@ -10,6 +10,7 @@
 #include "agent/discovery/library_finder.h"
 #include "agent/elf/elf_symbols.h"
 #include "agent/elf/library_version.h"
+#include "agent/probes/probe_plan.h"
 #include "agent/probes/tls_family.h"
 
 namespace tlscope {
@@ -25,6 +26,18 @@ std::string PointName(AttachPoint point) {
       break;
   }
   return "none";
+}
+
+/// Where probes go, as planned from the file alone.
+void AddPlan(const ProbePlan& plan, DoctorLibrary& library) {
+  library.read_point = PointName(plan.points.read);
+  library.write_point = PointName(plan.points.write);
+  for (const PlannedProbe& probe : plan.probes)
+    library.points.push_back({std::string(probe.function),
+                              probe.end == CallEnd::kEntry ? "entry" : "exit", probe.offset,
+                              probe.price == PointPrice::kEmulated ? "emulated" : "stepped"});
+  for (const RefusedFunction& refused : plan.refused)
+    library.refused.push_back({std::string(refused.function), refused.reason});
 }
 
 bool IsLibcrypto(std::string_view path) {
@@ -128,13 +141,13 @@ std::optional<DoctorLibrary> ProcessSurvey::LibraryIn(const UniqueFd& file,
   library.version = LibraryVersion(file.get());
   for (const std::string_view function : probed)
     (functions->contains(function) ? library.symbols : library.missing).emplace_back(function);
+  const PointSupport support = probes_ ? probes_->point_support() : PointSupport::kCookies;
+  const auto plan = PlanProbes(kOpenSslFamily, AttachMode::kAuto, support, path, name);
+  if (plan) AddPlan(*plan, library);
   if (probes_ == nullptr) return library;
   const auto attached = probes_->AttachLibrary(path, name);
   library.attached = attached.has_value();
   if (!attached) library.error = attached.error().Describe();
-  const AttachPoints points = attached ? probes_->PointsOf(*attached) : AttachPoints{};
-  library.read_point = PointName(points.read);
-  library.write_point = PointName(points.write);
   return library;
 }
 

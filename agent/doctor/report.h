@@ -23,6 +23,20 @@ struct DoctorStrategy {
   std::vector<std::string> tried;  ///< in this order; what is used is the last
 };
 
+/// An instruction at which calls of a function are seen to begin or to end.
+struct DoctorPoint {
+  std::string function;
+  std::string end;           ///< "entry" or "exit"
+  std::uint64_t offset = 0;  ///< in the file
+  std::string cost;          ///< "emulated": one trap; "stepped": two
+};
+
+/// A function that is not probed although a library has it.
+struct DoctorRefusal {
+  std::string function;
+  std::string reason;
+};
+
 /// A file with OpenSSL or BoringSSL in it.
 struct DoctorLibrary {
   std::string path;
@@ -33,8 +47,10 @@ struct DoctorLibrary {
   std::string error;       ///< why it is not attached to; empty when it was not tried
   std::string read_point;  ///< "inner", "public" or "none"
   std::string write_point;
-  std::uint64_t hits = 0;         ///< calls in processes that map no other library
-  std::uint64_t shared_hits = 0;  ///< calls in processes that map others, too
+  std::vector<DoctorPoint> points;     ///< those of a function in a row, its entry first
+  std::vector<DoctorRefusal> refused;  ///< where its calls cannot be seen without harm
+  std::uint64_t hits = 0;              ///< calls in processes that map no other library
+  std::uint64_t shared_hits = 0;       ///< calls in processes that map others, too
 };
 
 struct DoctorProcess {

@@ -40,13 +40,26 @@ std::string JsonOf(const DoctorStrategy& strategy) {
                      Quote(strategy.used), List(strategy.tried, Quote));
 }
 
+std::string JsonOf(const DoctorPoint& point) {
+  return fmt::format(R"({{"function": {}, "end": {}, "offset": {}, "cost": {}}})",
+                     Quote(point.function), Quote(point.end), point.offset, Quote(point.cost));
+}
+
+std::string JsonOf(const DoctorRefusal& refusal) {
+  return fmt::format(R"({{"function": {}, "reason": {}}})", Quote(refusal.function),
+                     Quote(refusal.reason));
+}
+
 std::string JsonOf(const DoctorLibrary& library) {
+  const auto item = [](const auto& value) { return JsonOf(value); };
   return fmt::format(
       R"({{"path": {}, "version": {}, "symbols": {}, "missing": {}, "attached": {}, "error": {}, )"
-      R"("read_point": {}, "write_point": {}, "hits": {}, "shared_hits": {}}})",
+      R"("read_point": {}, "write_point": {}, "points": {}, "refused": {}, "hits": {}, )"
+      R"("shared_hits": {}}})",
       Quote(library.path), Quote(library.version), List(library.symbols, Quote),
       List(library.missing, Quote), Bool(library.attached), Quote(library.error),
-      Quote(library.read_point), Quote(library.write_point), library.hits, library.shared_hits);
+      Quote(library.read_point), Quote(library.write_point), List(library.points, item),
+      List(library.refused, item), library.hits, library.shared_hits);
 }
 
 /// Of a process or of all.
@@ -94,6 +107,24 @@ std::string AttachText(const DoctorLibrary& library) {
   return library.error.empty() ? "not tried" : library.error;
 }
 
+/// "      SSL_read: entry 0x37f16 emulated, exit 0x3801e emulated, exit 0x38022 stepped", and so
+/// on.
+std::string PointsText(const DoctorLibrary& library) {
+  std::string text;
+  std::string_view function;
+  for (const DoctorPoint& point : library.points) {
+    const bool same = point.function == function;
+    function = point.function;
+    text += same ? ", " : fmt::format("{}      {}: ", text.empty() ? "" : "\n", function);
+    text += fmt::format("{} {:#x} {}", point.end, point.offset, point.cost);
+  }
+  if (!text.empty()) text = "    points:\n" + text + '\n';
+  if (!library.refused.empty()) text += "    refused:\n";
+  for (const DoctorRefusal& refusal : library.refused)
+    text += fmt::format("      {}: {}\n", refusal.function, Shown(refusal.reason));
+  return text;
+}
+
 std::string LibrariesText(const DoctorReport& report) {
   std::string text = "\nlibraries:\n";
   if (report.libraries.empty()) text += "  none\n";
@@ -101,7 +132,7 @@ std::string LibrariesText(const DoctorReport& report) {
     text += fmt::format("  {}\n    version: {}\n    symbols: {}\n", Shown(library.path),
                         Shown(library.version), Joined(library.symbols));
     if (!library.missing.empty()) text += "    missing: " + Joined(library.missing) + '\n';
-    text += "    attach: " + AttachText(library) + '\n';
+    text += "    attach: " + AttachText(library) + '\n' + PointsText(library);
     if (!report.trial) continue;
     text += fmt::format("    hits: {}", library.hits);
     if (library.shared_hits > 0)

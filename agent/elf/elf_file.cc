@@ -18,6 +18,10 @@ bool IsNative64(const Elf64_Ehdr& header) {
          header.e_ident[EI_CLASS] == ELFCLASS64 && header.e_ident[EI_DATA] == ELFDATA2LSB;
 }
 
+bool IsCode(const Elf64_Phdr& segment) {
+  return segment.p_type == PT_LOAD && (segment.p_flags & PF_X) != 0;
+}
+
 template <class T>
 std::span<std::byte> BytesOf(std::vector<T>& values) {
   return std::as_writable_bytes(std::span(values));
@@ -57,11 +61,7 @@ void ElfFile::ReadSections(const Elf64_Ehdr& header) {
 void ElfFile::ReadSegments(const Elf64_Ehdr& header) {
   if (header.e_phentsize != sizeof(Elf64_Phdr)) return;
   std::vector<Elf64_Phdr> segments(header.e_phnum);
-  if (!Read(header.e_phoff, BytesOf(segments))) return;
-  std::copy_if(segments.begin(), segments.end(), std::back_inserter(code_segments_),
-               [](const Elf64_Phdr& segment) {
-                 return segment.p_type == PT_LOAD && (segment.p_flags & PF_X) != 0;
-               });
+  if (Read(header.e_phoff, BytesOf(segments))) segments_ = std::move(segments);
 }
 
 bool ElfFile::Read(std::uint64_t offset, std::span<std::byte> out) const {
@@ -113,17 +113,43 @@ void ElfFile::ForEachPiece(
 }
 
 std::optional<std::uint64_t> ElfFile::CodeOffset(std::uint64_t address) const {
-  for (const Elf64_Phdr& segment : code_segments_) {
-    if (address < segment.p_vaddr || address - segment.p_vaddr >= segment.p_filesz) continue;
-    const std::uint64_t offset = address - segment.p_vaddr + segment.p_offset;
-    if (offset < size_) return offset;
+  for (const Elf64_Phdr& segment : segments_) {
+    if (!IsCode(segment)) continue;
+    if (const auto offset = OffsetIn(segment, address)) return offset;
   }
   return std::nullopt;
 }
 
+std::optional<std::uint64_t> ElfFile::CodeAddress(std::uint64_t offset) const {
+  for (const Elf64_Phdr& segment : segments_) {
+    if (!IsCode(segment) || offset < segment.p_offset) continue;
+    if (offset - segment.p_offset >= segment.p_filesz) continue;
+    const std::uint64_t address = offset - segment.p_offset + segment.p_vaddr;
+    if (CodeOffset(address) == offset) return address;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> ElfFile::Offset(std::uint64_t address) const {
+  for (const Elf64_Phdr& segment : segments_) {
+    if (segment.p_type != PT_LOAD) continue;
+    if (const auto offset = OffsetIn(segment, address)) return offset;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> ElfFile::OffsetIn(const Elf64_Phdr& segment,
+                                               std::uint64_t address) const {
+  if (address < segment.p_vaddr || address - segment.p_vaddr >= segment.p_filesz)
+    return std::nullopt;
+  const std::uint64_t offset = address - segment.p_vaddr + segment.p_offset;
+  if (offset >= size_) return std::nullopt;
+  return offset;
+}
+
 std::uint64_t ElfFile::CodeBytes() const {
   std::uint64_t bytes = 0;
-  for (const Elf64_Phdr& segment : code_segments_) bytes += segment.p_filesz;
+  for (const Elf64_Phdr& segment : segments_) bytes += IsCode(segment) ? segment.p_filesz : 0;
   return bytes;
 }
 

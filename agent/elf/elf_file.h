@@ -42,6 +42,14 @@ class ElfFile {
   /// segment that maps the address says so (elf(5), p_vaddr and p_offset).
   std::optional<std::uint64_t> CodeOffset(std::uint64_t address) const;
 
+  /// The virtual address of the code at an offset in the file.
+  std::optional<std::uint64_t> CodeAddress(std::uint64_t offset) const;
+
+  /// Where in the file whatever is loaded at a virtual address lies, code or not.
+  std::optional<std::uint64_t> Offset(std::uint64_t address) const;
+
+  const std::vector<Elf64_Phdr>& segments() const { return segments_; }
+
   /// Bytes of code the file says it has.
   std::uint64_t CodeBytes() const;
 
@@ -51,12 +59,13 @@ class ElfFile {
   static std::optional<ElfFile> Parse(ElfFile file);
   void ReadSections(const Elf64_Ehdr& header);
   void ReadSegments(const Elf64_Ehdr& header);
+  std::optional<std::uint64_t> OffsetIn(const Elf64_Phdr& segment, std::uint64_t address) const;
 
   int fd_;  ///< -1: in memory
   std::span<const std::byte> bytes_;
   std::uint64_t size_;
   std::vector<Elf64_Shdr> sections_;
-  std::vector<Elf64_Phdr> code_segments_;
+  std::vector<Elf64_Phdr> segments_;
   std::uint32_t names_section_ = 0;
 };
 

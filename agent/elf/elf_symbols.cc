@@ -10,7 +10,6 @@
 #include <map>
 #include <optional>
 
-#include "agent/elf/elf_file.h"
 #include "agent/elf/xz.h"
 #include "processor/base/unique_fd.h"
 
@@ -148,21 +147,16 @@ Result<FunctionOffsets> FindFunctions(const std::string& path,
   if (!file) return Fail(Errc::kSystem, errno, "open " + path);
   const auto elf = ElfFile::OfDescriptor(file.get());
   if (!elf) return Fail(Errc::kNotFound, 0, "read " + path, "it is not a 64-bit ELF file");
-  Search search(*elf, names, essential);
-  search.Look(*elf, SHT_DYNSYM);
-  if (!search.Done()) search.Look(*elf, SHT_SYMTAB);
-  if (!search.Done()) LookInDebugData(*elf, search);
-  return search.Take();
+  return FindFunctions(*elf, names, essential);
 }
 
-std::vector<std::uint8_t> ReadCode(const std::string& path, std::uint64_t offset,
-                                   std::size_t size) {
-  const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  std::vector<std::uint8_t> code(size);
-  const ssize_t got =
-      file ? pread(file.get(), code.data(), size, static_cast<off_t>(offset)) : ssize_t{0};
-  code.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-  return code;
+FunctionOffsets FindFunctions(const ElfFile& elf, std::span<const std::string_view> names,
+                              std::span<const std::string_view> essential) {
+  Search search(elf, names, essential);
+  search.Look(elf, SHT_DYNSYM);
+  if (!search.Done()) search.Look(elf, SHT_SYMTAB);
+  if (!search.Done()) LookInDebugData(elf, search);
+  return search.Take();
 }
 
 }  // namespace tlscope

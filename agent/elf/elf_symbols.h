@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "agent/elf/elf_file.h"
 #include "processor/base/result.h"
 
 namespace tlscope {
@@ -24,7 +25,8 @@ Result<FunctionOffsets> FindFunctions(const std::string& path,
                                       std::span<const std::string_view> names,
                                       std::span<const std::string_view> essential = {});
 
-/// Up to `size` bytes of the file from `offset` on; fewer at its end, none when it cannot be read.
-std::vector<std::uint8_t> ReadCode(const std::string& path, std::uint64_t offset, std::size_t size);
+/// The same of an ELF file that is open.
+FunctionOffsets FindFunctions(const ElfFile& elf, std::span<const std::string_view> names,
+                              std::span<const std::string_view> essential = {});
 
 }  // namespace tlscope

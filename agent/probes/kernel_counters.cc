@@ -5,20 +5,39 @@
 #include <tlscope.skel.h>
 
 #include <cstddef>
+#include <cstring>
+#include <functional>
 #include <vector>
 
 namespace tlscope {
 namespace {
 
-std::uint64_t EntriesOf(const bpf_map* map) {
+void ForEachKey(const bpf_map* map, const std::function<void(const std::vector<std::byte>&)>& see) {
   std::vector<std::byte> key(bpf_map__key_size(map));
-  std::uint64_t entries = 0;
   const void* previous = nullptr;
   while (bpf_map__get_next_key(map, previous, key.data(), key.size()) == 0) {
     previous = key.data();
-    ++entries;
+    see(key);
   }
+}
+
+std::uint64_t EntriesOf(const bpf_map* map) {
+  std::uint64_t entries = 0;
+  ForEachKey(map, [&](const auto&) { ++entries; });
   return entries;
+}
+
+/// What each entry's value begins with.
+template <class State>
+void ForEachState(const bpf_map* map, const std::function<void(const State&)>& see) {
+  std::vector<std::byte> value(bpf_map__value_size(map));
+  ForEachKey(map, [&](const std::vector<std::byte>& key) {
+    if (bpf_map__lookup_elem(map, key.data(), key.size(), value.data(), value.size(), 0) != 0)
+      return;
+    State state;
+    std::memcpy(&state, value.data(), sizeof state);
+    see(state);
+  });
 }
 
 /// Of the entries that were made, those that neither came to their end nor are there.
@@ -45,6 +64,21 @@ Result<KernelCounters> ReadKernelCounters(const tlscope_bpf& skeleton) {
     }
   }
   return sums;
+}
+
+tlscope_counter_row CountUnfinishedWrites(const tlscope_bpf& skeleton) {
+  tlscope_counter_row unfinished{};
+  const auto add = [&](std::uint64_t bytes) {
+    if (bytes == 0) return;
+    ++unfinished.events;
+    unfinished.bytes += bytes;
+  };
+  ForEachState<tlscope_stream_state>(
+      skeleton.maps.streams, [&](const tlscope_stream_state& stream) { add(stream.unfinished); });
+  ForEachState<tlscope_call_state>(skeleton.maps.calls, [&](const tlscope_call_state& call) {
+    if (call.running != 0 && call.nested != 0 && call.direction == TLSCOPE_WRITE) add(call.len);
+  });
+  return unfinished;
 }
 
 Evictions CountKernelEvictions(const tlscope_bpf& skeleton, const KernelCounters& counters) {

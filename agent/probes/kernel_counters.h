@@ -25,6 +25,10 @@ struct Evictions {
 /// Of loaded programs. Any thread.
 Result<KernelCounters> ReadKernelCounters(const tlscope_bpf& skeleton);
 
+/// Of the writes that sent something and have not come to their end, how many there are, and their
+/// bytes at most. Walks the tables: exact once no program runs any longer.
+tlscope_counter_row CountUnfinishedWrites(const tlscope_bpf& skeleton);
+
 /// Walks the tables: exact once no program runs any longer.
 Evictions CountKernelEvictions(const tlscope_bpf& skeleton, const KernelCounters& counters);
 

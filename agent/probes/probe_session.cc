@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/probes/probe_session.h"
 
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <spdlog/spdlog.h>
 #include <tlscope.skel.h>
@@ -62,9 +63,47 @@ std::vector<bpf_program*> UprobePrograms(const bpf_object* object) {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object) {
     const std::string_view section = bpf_program__section_name(program);
-    if (section == "uprobe" || section == "uretprobe") programs.push_back(program);
+    if (section == "uprobe") programs.push_back(program);
   }
   return programs;
+}
+
+/// Whether the running kernel has a helper, by its name in enum bpf_func_id (linux/bpf.h). Its
+/// types are asked, as the programs do when they are loaded.
+bool KernelHasHelper(const char* name, const std::string& btf_path) {
+  using BtfPtr = std::unique_ptr<btf, Deleter<btf__free>>;
+  const BtfPtr types(btf_path.empty() ? btf__load_vmlinux_btf()
+                                      : btf__parse(btf_path.c_str(), nullptr));
+  if (!types) return false;
+  const int helpers = btf__find_by_name_kind(types.get(), "bpf_func_id", BTF_KIND_ENUM);
+  if (helpers < 0) return false;
+  const btf_type* const type = btf__type_by_id(types.get(), static_cast<std::uint32_t>(helpers));
+  const std::span names(btf_enum(type), btf_vlen(type));
+  return std::ranges::any_of(names, [&](const struct btf_enum& helper) {
+    return std::string_view(btf__name_by_offset(types.get(), helper.name_off)) == name;
+  });
+}
+
+/// Whether probes are at public functions that only wrap an inner one, which BIO_f_ssl calls too.
+bool LeavesOutBios(const ProbePlan& plan, const TlsFamily& family) {
+  const auto at = [&](const DataFunctions& direction, AttachPoint point) {
+    return point == AttachPoint::kPublic &&
+           std::ranges::any_of(plan.probes, [&](const PlannedProbe& probe) {
+             return std::ranges::find(direction.ex, probe.function) != direction.ex.end();
+           });
+  };
+  return at(family.read, plan.points.read) || at(family.write, plan.points.write);
+}
+
+void TellWhatIsLeftOut(const ProbePlan& plan, const std::string& name) {
+  for (const RefusedFunction& refused : plan.refused)
+    spdlog::warn("warning: calls of {} in {} are not seen: {}", refused.function, name,
+                 refused.reason);
+  if (LeavesOutBios(plan, kOpenSslFamily))
+    spdlog::warn(
+        "warning: what programs move through BIO_f_ssl of {} is not seen: the public "
+        "functions are probed",
+        name);
 }
 
 }  // namespace
@@ -129,6 +168,13 @@ Result<std::unique_ptr<ProbeSession>> ProbeSession::Load(const ProbeOptions& opt
     session->shortcomings_.emplace_back(
         "this kernel has no bpf_loop (5.17 or newer): of one SSL call 1 MiB is captured, the rest "
         "is counted as over --max-payload");
+  TLSCOPE_TRY(PointTable points, PointTable::Make(session->skeleton_->maps.points));
+  if (KernelHasHelper("BPF_FUNC_get_attach_cookie", options.btf_path))
+    session->points_ = std::move(points);
+  else
+    session->shortcomings_.emplace_back(
+        "this kernel tells no program which probe it runs for (5.15 or newer): calls are seen to "
+        "end at `ret`, which costs more, and not in functions that leave by a jump");
   TLSCOPE_TRY(StoreFilters(*session->skeleton_, options.filters));
   TLSCOPE_TRY(session->AttachSystemPrograms(strategy));
   TLSCOPE_TRY(StoreDescendants(*session->skeleton_, options.filters));
@@ -157,15 +203,47 @@ Result<void> ProbeSession::AttachSystemPrograms(const StrategyInfo* strategy) {
 }
 
 Result<LibraryId> ProbeSession::AttachLibrary(const std::string& path, const std::string& name) {
-  TLSCOPE_TRY(const ProbePlan plan, PlanProbes(kOpenSslFamily, attach_mode_, path, name));
-  std::vector<UprobeSet::Probe> probes_to_attach;
-  probes_to_attach.reserve(plan.probes.size());
-  for (const PlannedProbe& probe : plan.probes)
-    probes_to_attach.push_back(
-        {probe.function, probe.offset, ProgramNamed(probe.program), probe.at_return});
-  TLSCOPE_TRY(UprobeSet probes, UprobeSet::Attach(path, name, probes_to_attach));
-  libraries_.emplace(++last_library_, AttachedLibrary{std::move(probes), plan.points});
+  TLSCOPE_TRY(const ProbePlan plan,
+              PlanProbes(kOpenSslFamily, attach_mode_, point_support(), path, name));
+  if (plan.probes.empty()) {
+    const RefusedFunction& first = plan.refused.front();
+    return Fail(Errc::kUnsupported, 0,
+                "see the calls of " + std::string(first.function) + " in " + name, first.reason);
+  }
+  TLSCOPE_TRY(auto rows, Describe(plan));
+  std::vector<UprobeSet::Probe> wanted;
+  for (std::size_t i = 0; i < plan.probes.size(); ++i) {
+    const PlannedProbe& probe = plan.probes[i];
+    wanted.push_back({probe.function, probe.offset, ProgramNamed(probe.program), probe.end,
+                      rows.empty() ? 0 : rows[i]});
+  }
+  auto probes = UprobeSet::Attach(path, name, wanted);
+  if (!probes) {
+    Forget(rows);
+    return tl::make_unexpected(std::move(probes.error()));
+  }
+  TellWhatIsLeftOut(plan, name);
+  libraries_.emplace(++last_library_, AttachedLibrary{std::move(*probes), std::move(rows)});
   return last_library_;
+}
+
+/// A row for each probe, in their order; none where the kernel has no use for them.
+Result<std::vector<PointTable::Row>> ProbeSession::Describe(const ProbePlan& plan) {
+  std::vector<PointTable::Row> rows;
+  if (!points_) return rows;
+  for (const PlannedProbe& probe : plan.probes) {
+    const auto row = points_->Add(probe.point);
+    if (!row) {
+      Forget(rows);
+      return tl::make_unexpected(row.error());
+    }
+    rows.push_back(*row);
+  }
+  return rows;
+}
+
+void ProbeSession::Forget(const std::vector<PointTable::Row>& rows) {
+  for (const PointTable::Row row : rows) points_->Remove(row);
 }
 
 /// The plan's programs are those of the skeleton; of one there are two.
@@ -175,16 +253,20 @@ const bpf_program* ProbeSession::ProgramNamed(std::string_view name) const {
   return bpf_object__find_program_by_name(skeleton_->obj, loaded.c_str());
 }
 
-AttachPoints ProbeSession::PointsOf(LibraryId library) const {
+void ProbeSession::DetachLibrary(LibraryId library) {
   const auto found = libraries_.find(library);
-  return found == libraries_.end() ? AttachPoints{} : found->second.points;
+  if (found == libraries_.end()) return;
+  const std::vector<PointTable::Row> rows = std::move(found->second.rows);
+  libraries_.erase(found);
+  Forget(rows);  // no program that would look there runs any longer
 }
-
-void ProbeSession::DetachLibrary(LibraryId library) { libraries_.erase(library); }
 
 void ProbeSession::Detach() {
   libraries_.clear();
   links_.clear();
+  const tlscope_counter_row left = CountUnfinishedWrites(*skeleton_);
+  left_writes_ = left.events;
+  left_bytes_ = left.bytes;
 }
 
 int ProbeSession::ring_fd() const { return bpf_map__fd(skeleton_->maps.events); }
@@ -197,7 +279,14 @@ void ProbeSession::SetPaused(bool paused) {
   std::atomic_ref(skeleton_->bss->paused).store(paused ? 1 : 0, std::memory_order_relaxed);
 }
 
-Result<KernelCounters> ProbeSession::ReadCounters() const { return ReadKernelCounters(*skeleton_); }
+Result<KernelCounters> ProbeSession::ReadCounters() const {
+  TLSCOPE_TRY(KernelCounters counters, ReadKernelCounters(*skeleton_));
+  for (const auto counter : {TLSCOPE_COUNT_SEEN, TLSCOPE_COUNT_UNFINISHED}) {
+    counters[counter].events += left_writes_;
+    counters[counter].bytes += left_bytes_;
+  }
+  return counters;
+}
 
 Evictions ProbeSession::CountEvictions(const KernelCounters& counters) const {
   return CountKernelEvictions(*skeleton_, counters);

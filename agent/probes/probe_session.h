@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "agent/probes/bpf_handles.h"
 #include "agent/probes/kernel_counters.h"
 #include "agent/probes/kernel_filters.h"
+#include "agent/probes/point_table.h"
 #include "agent/probes/probe_plan.h"
 #include "agent/probes/prober.h"
 #include "agent/probes/uprobe_set.h"
@@ -51,8 +54,6 @@ class ProbeSession final : public Prober {
   Result<LibraryId> AttachLibrary(const std::string& path, const std::string& name) override;
   Result<LibraryId> AttachLibrary(const std::string& path) { return AttachLibrary(path, path); }
 
-  AttachPoints PointsOf(LibraryId library) const;
-
   void DetachLibrary(LibraryId library) override;
 
   /// Detaches everything: no further record is written once it returns.
@@ -69,7 +70,8 @@ class ProbeSession final : public Prober {
   /// handshakes and how far each stream has come are followed as ever. Any thread.
   void SetPaused(bool paused);
 
-  /// Any thread.
+  /// Any thread. Once detached, with the writes that were still under way then among the
+  /// unfinished.
   Result<KernelCounters> ReadCounters() const;
 
   /// Exact once detached. Walks the tables.
@@ -77,6 +79,11 @@ class ProbeSession final : public Prober {
 
   /// Whether --max-payload is the only limit to what is captured of one call.
   bool captures_any_size() const { return has_loop_; }
+
+  /// What the kernel can tell the programs of the instruction that they run at.
+  PointSupport point_support() const {
+    return points_ ? PointSupport::kCookies : PointSupport::kNone;
+  }
 
   /// How sockets are found besides by SSL_set_fd; nullptr when the kernel takes none of the ways.
   const StrategyInfo* strategy() const { return strategy_; }
@@ -91,6 +98,8 @@ class ProbeSession final : public Prober {
   static Result<std::unique_ptr<ProbeSession>> Load(const ProbeOptions& options,
                                                     const StrategyInfo* strategy, bool has_loop);
   Result<void> AttachSystemPrograms(const StrategyInfo* strategy);
+  Result<std::vector<PointTable::Row>> Describe(const ProbePlan& plan);
+  void Forget(const std::vector<PointTable::Row>& rows);
   const bpf_program* ProgramNamed(std::string_view name) const;
 
   // Links go before the programs they hold.
@@ -98,12 +107,16 @@ class ProbeSession final : public Prober {
   std::vector<LinkPtr> links_;
   struct AttachedLibrary {
     UprobeSet probes;
-    AttachPoints points;
+    std::vector<PointTable::Row> rows;  ///< of the probes
   };
   std::map<LibraryId, AttachedLibrary> libraries_;
   LibraryId last_library_ = 0;
+  /// Writes under way when all was detached.
+  std::atomic<std::uint64_t> left_writes_ = 0;
+  std::atomic<std::uint64_t> left_bytes_ = 0;
   bool has_loop_ = true;
   AttachMode attach_mode_ = AttachMode::kAuto;
+  std::optional<PointTable> points_;  ///< none where the kernel tells no program where it runs
   const StrategyInfo* strategy_ = nullptr;
   std::vector<std::string> shortcomings_;
 };

@@ -4,27 +4,42 @@
 namespace tlscope {
 namespace {
 
+constexpr CallShape kPlainData{3, {}, ResultKind::kInt32};
+
+constexpr CallShape Data(unsigned arguments) {
+  return {arguments, arguments - 1, ResultKind::kInt32};
+}
+
+constexpr CallShape Entered(unsigned arguments) {
+  return CallShape{arguments, {}, ResultKind::kNothing};
+}
+
 // In the order in which doctor shows them.
 constexpr FunctionProbes kOpenSslFunctions[] = {
-    {"SSL_read", "read_enter", "ssl_io_exit"},
-    {"SSL_write", "write_enter", "ssl_io_exit"},
-    {"SSL_read_ex", "read_ex_enter", "ssl_io_exit"},
-    {"SSL_write_ex", "write_ex_enter", "ssl_io_exit"},
-    {"SSL_set_fd", "set_fd_enter"},
-    {"SSL_set_rfd", "set_rfd_enter"},
-    {"SSL_set_wfd", "set_wfd_enter"},
-    {"SSL_up_ref", "up_ref_enter"},
-    {"SSL_free", "free_enter"},
-    {"SSL_do_handshake", "handshake_enter", "handshake_exit"},
-    {"SSL_clear", "clear_enter"},
-    {"SSL_sendfile", "sendfile_enter", "sendfile_exit"},
-    {"SSL_get0_alpn_selected", "alpn_enter", "alpn_exit"},
+    {"SSL_read", "read_enter", "ssl_io_exit", kPlainData, TLSCOPE_POINT_TELLS_LENGTH},
+    {"SSL_write", "write_enter", "ssl_io_exit", kPlainData,
+     TLSCOPE_POINT_WRITES | TLSCOPE_POINT_TELLS_LENGTH},
+    {"SSL_read_ex", "read_ex_enter", "ssl_io_exit", Data(4)},
+    {"SSL_write_ex", "write_ex_enter", "ssl_io_exit", Data(4), TLSCOPE_POINT_WRITES},
+    {"SSL_write_ex2", "write_ex2_enter", "ssl_io_exit", Data(5), TLSCOPE_POINT_WRITES},
+    {"SSL_set_fd", "set_fd_enter", "", Entered(2)},
+    {"SSL_set_rfd", "set_rfd_enter", "", Entered(2)},
+    {"SSL_set_wfd", "set_wfd_enter", "", Entered(2)},
+    {"SSL_up_ref", "up_ref_enter", "", Entered(1)},
+    {"SSL_free", "free_enter", "", Entered(1)},
+    {"SSL_do_handshake", "handshake_enter", "", Entered(1)},
+    {"SSL_clear", "clear_enter", "", Entered(1)},
+    {"SSL_sendfile", "sendfile_enter", "sendfile_exit", CallShape{1, {}, ResultKind::kInt64},
+     TLSCOPE_POINT_WRITES | TLSCOPE_POINT_TELLS_LENGTH},
+    {"SSL_get0_alpn_selected", "alpn_enter", "alpn_exit", Entered(3)},
 };
 
 }  // namespace
 
-constexpr TlsFamily kOpenSslFamily{
-    "OpenSSL", {"SSL_read", "SSL_read_ex"}, {"SSL_write", "SSL_write_ex"}, kOpenSslFunctions};
+constexpr TlsFamily kOpenSslFamily{"OpenSSL",
+                                   {"SSL_read", {"SSL_read_ex"}},
+                                   {"SSL_write", {"SSL_write_ex2", "SSL_write_ex"}},
+                                   kOpenSslFunctions};
 
 std::vector<std::string_view> TlsFamily::FunctionNames() const {
   std::vector<std::string_view> names;

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <span>
 #include <string_view>
 #include <vector>
+
+#include "agent/code/code_point.h"
 
 namespace tlscope {
 
@@ -11,14 +15,19 @@ namespace tlscope {
 struct FunctionProbes {
   std::string_view function;
   std::string_view at_entry;
-  std::string_view at_return = {};  ///< empty: nobody asks what it returned
+  std::string_view at_exit;  ///< empty: nobody asks what came of it
+  CallShape shape;
+  std::uint32_t flags = 0;  ///< TLSCOPE_POINT_*, of all its points
 };
 
-/// One direction of plaintext: two public functions that move it. Where both call one inner
-/// function with the arguments of `ex`, the probes of `ex` go there and serve both.
+/// One direction of plaintext: public functions that move it.
 struct DataFunctions {
   std::string_view plain;
-  std::string_view ex;
+
+  /// The one that tells by a pointer how much it moved: the first that a library has, for the
+  /// others only wrap that one. Where it and `plain` both call one inner function with its
+  /// arguments, its probes go there and serve both.
+  std::array<std::string_view, 2> ex;
 };
 
 /// A family of TLS libraries, as data: which functions are probed where a library has them, and by

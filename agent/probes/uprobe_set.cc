@@ -29,7 +29,6 @@ struct UprobeMultiAttr {
   std::uint32_t pid;
   std::uint32_t pad;
 };
-constexpr std::uint32_t kReturn = 1;  // BPF_F_UPROBE_MULTI_RETURN
 
 std::uint64_t AddressOf(const void* object) { return reinterpret_cast<std::uint64_t>(object); }
 
@@ -40,8 +39,9 @@ UniqueFd AttachMulti(const std::string& path, const UprobeSet::Probe& probe) {
   attr.attach_type = UprobeSet::kAttachType;
   attr.path = AddressOf(path.c_str());
   attr.offsets = AddressOf(&probe.offset);
+  const std::uint64_t cookie = probe.cookie;
+  attr.cookies = AddressOf(&cookie);
   attr.count = 1;
-  attr.flags = probe.at_return ? kReturn : 0;
   return UniqueFd(static_cast<int>(syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof attr)));
 }
 
@@ -63,11 +63,11 @@ void DestroyLink(bpf_link* link) { bpf_link__destroy(link); }
 Result<UprobeSet> UprobeSet::Attach(const std::string& path, const std::string& name,
                                     std::span<const Probe> probes) {
   UprobeSet set;
-  for (const bool at_return : {false, true}) {
+  for (const CallEnd end : {CallEnd::kEntry, CallEnd::kExit}) {
     for (const Probe& probe : probes) {
-      if (probe.at_return != at_return) continue;
+      if (probe.end != end) continue;
       TLSCOPE_TRY(auto link, AttachOne(path, name, probe));
-      (at_return ? set.returns_ : set.entries_).push_back(std::move(link));
+      (end == CallEnd::kExit ? set.exits_ : set.entries_).push_back(std::move(link));
     }
   }
   return set;
@@ -81,7 +81,7 @@ Result<UprobeSet::Link> UprobeSet::AttachOne(const std::string& path, const std:
   if (const int error = errno; error != EINVAL) return WhyNot(error, probe, name);
   bpf_uprobe_opts options{};
   options.sz = sizeof options;
-  options.retprobe = probe.at_return;
+  options.bpf_cookie = probe.cookie;
   LinkPtr link(
       bpf_program__attach_uprobe_opts(probe.program, -1, path.c_str(), probe.offset, &options));
   if (!link) {
@@ -92,7 +92,7 @@ Result<UprobeSet::Link> UprobeSet::AttachOne(const std::string& path, const std:
 }
 
 UprobeSet::~UprobeSet() {
-  DetachTogether(returns_);
+  DetachTogether(exits_);
   DetachTogether(entries_);
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/probes/bpf_handles.h"
+#include "agent/probes/probe_plan.h"
 #include "processor/base/result.h"
 #include "processor/base/unique_fd.h"
 
@@ -16,8 +17,8 @@ struct bpf_program;
 
 namespace tlscope {
 
-/// The probes in one file, in every process that maps it. Attached together, or not at all;
-/// detached with this object.
+/// The probes in one file, in every process that maps it; none is a return probe. Attached
+/// together, or not at all; detached with this object.
 class UprobeSet {
  public:
   /// An instruction, and the program that runs there.
@@ -25,7 +26,8 @@ class UprobeSet {
     std::string_view function;  ///< whose calls it sees
     std::uint64_t offset;       ///< in the file
     const bpf_program* program;
-    bool at_return;
+    CallEnd end;
+    std::uint32_t cookie = 0;  ///< what the program is told; 0 where the kernel cannot tell it
   };
 
   /// What bpf_program__set_expected_attach_type has to be told before a program is loaded, for the
@@ -33,8 +35,8 @@ class UprobeSet {
   /// for it). Older kernels pay no heed.
   static constexpr std::uint32_t kAttachType = 48;
 
-  /// Attaches to the file at `path`, called `name` in errors. The entries come before the returns:
-  /// a return whose entry was not seen counts as a loss.
+  /// Attaches to the file at `path`, called `name` in errors. The ways in come before the ways
+  /// out: an end of a call whose beginning was not seen counts as a loss.
   static Result<UprobeSet> Attach(const std::string& path, const std::string& name,
                                   std::span<const Probe> probes);
 
@@ -56,7 +58,7 @@ class UprobeSet {
   static void DetachTogether(std::vector<Link>& links);
 
   std::vector<Link> entries_;
-  std::vector<Link> returns_;
+  std::vector<Link> exits_;
 };
 
 }  // namespace tlscope

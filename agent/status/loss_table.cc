@@ -34,8 +34,11 @@ std::vector<Loss> KernelLosses(const KernelCounters& kernel) {
       plaintext("over --max-payload", TLSCOPE_COUNT_TRUNCATED),
       plaintext("sent by SSL_sendfile", TLSCOPE_COUNT_SENDFILE),
       plaintext("paused", TLSCOPE_COUNT_PAUSED),
+      plaintext("unfinished writes", TLSCOPE_COUNT_UNFINISHED),
+      plaintext("calls that began unseen", TLSCOPE_COUNT_NO_CALL),
       events("records without plaintext (ring full)", TLSCOPE_COUNT_RING_FULL_META),
-      events("returns without a call", TLSCOPE_COUNT_NO_CALL),
+      events("calls that never ended", TLSCOPE_COUNT_CALLS_LEFT),
+      events("calls that cannot be told apart", TLSCOPE_COUNT_CALLS_MIXED),
   };
 }
 

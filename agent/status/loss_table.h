@@ -36,7 +36,7 @@ std::vector<Loss> LossTable(const KernelCounters& kernel, const ProcessorStats& 
                             std::optional<std::uint64_t> rate_limited_events);
 
 /// Two lines without their ends: "lost: ring full 1 (16 bytes), ..." has the plaintext,
-/// "also lost: returns without a call 0, ..." the rest.
+/// "also lost: calls that never ended 0, ..." the rest.
 std::vector<std::string> LossLines(const std::vector<Loss>& losses);
 
 }  // namespace tlscope

@@ -79,12 +79,6 @@ struct task_struct {
 	char comm[16];
 };
 
-#if defined(__TARGET_ARCH_arm64)
-struct pt_regs___arm64 {
-	__u64 orig_x0;
-};
-#endif
-
 #pragma clang attribute pop
 
 /* include/uapi/linux/stat.h */

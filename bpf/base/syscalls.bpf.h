@@ -7,24 +7,10 @@
 
 #include "bpf/base/kernel_types.bpf.h"
 
-#if defined(__TARGET_ARCH_x86)
 #define SYSCALL_NUMBER(regs) BPF_PROBE_READ(regs, orig_rax)
-#else
-#define SYSCALL_NUMBER(regs) BPF_PROBE_READ((struct user_pt_regs *)regs, regs[8])
-#endif
 
 /* arch/x86/include/asm/page_64_types.h: the kernel's stack of a thread, but for KASAN. */
 #define X86_STACK_BYTES 16384
-
-/* Whether syscall_regs works: everywhere since 5.15, on x86 before, too. */
-static __always_inline int has_syscall_regs(void)
-{
-#if defined(__TARGET_ARCH_x86)
-	return 1;
-#else
-	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs);
-#endif
-}
 
 /*
  * The registers with which the thread entered the kernel. To be believed only as far as what they
@@ -44,10 +30,6 @@ static __always_inline int syscall_fd(struct pt_regs *regs)
 {
 	__u64 fd;
 
-#if defined(__TARGET_ARCH_arm64)
-	/* The first register has the result when the call is over. */
-	return (int)BPF_CORE_READ((struct pt_regs___arm64 *)regs, orig_x0);
-#endif
 	if (bpf_probe_read_kernel(&fd, sizeof(fd), &PT_REGS_PARM1(regs)))
 		return -1;
 	return (int)fd;
@@ -68,8 +50,6 @@ static __always_inline int moved_by_syscall(struct span *span)
 	__u64 second;
 	__u64 number;
 
-	if (!has_syscall_regs())
-		return 0;
 	regs = syscall_regs();
 	number = SYSCALL_NUMBER(regs);
 	if (bpf_probe_read_kernel(&second, sizeof(second), &PT_REGS_PARM2(regs)))

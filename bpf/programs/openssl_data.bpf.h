@@ -16,49 +16,66 @@
 #include "bpf/tls_calls.bpf.h"
 #include "bpf/tlscope_abi.h"
 
-/* A call f(ssl, buf, ...). */
-static __always_inline int enter(struct pt_regs *ctx, __u8 direction, __u64 moved)
+/* A call f(ssl, buf, len, ...). */
+static __always_inline int enter(struct pt_regs *ctx, __u8 direction, __u64 len, __u64 moved)
 {
-	struct call *call = begin_call(ctx, PT_REGS_PARM1(ctx), direction);
+	struct call *call = begin_call(ctx, PT_REGS_PARM1(ctx), direction, moved);
 
 	if (!call)
 		return 0;
 	call->buf = PT_REGS_PARM2(ctx);
-	call->moved = moved;
+	/* A write that is tried again is counted with its stream. */
+	call->state.len = call->tried_before ? 0 : len;
 	return 0;
+}
+
+/* A negative number is refused by the function. */
+static __always_inline __u64 int_len(struct pt_regs *ctx)
+{
+	int num = (int)PT_REGS_PARM3(ctx);
+
+	return num > 0 ? num : 0;
 }
 
 /* int SSL_read(SSL *ssl, void *buf, int num) */
 SEC("uprobe")
 int read_enter(struct pt_regs *ctx)
 {
-	return enter(ctx, TLSCOPE_READ, 0);
+	return enter(ctx, TLSCOPE_READ, int_len(ctx), 0);
 }
 
 /* int SSL_write(SSL *ssl, const void *buf, int num) */
 SEC("uprobe")
 int write_enter(struct pt_regs *ctx)
 {
-	return enter(ctx, TLSCOPE_WRITE, 0);
+	return enter(ctx, TLSCOPE_WRITE, int_len(ctx), 0);
 }
 
 /* int SSL_read_ex(SSL *ssl, void *buf, size_t num, size_t *readbytes) */
 SEC("uprobe")
 int read_ex_enter(struct pt_regs *ctx)
 {
-	return enter(ctx, TLSCOPE_READ, PT_REGS_PARM4(ctx));
+	return enter(ctx, TLSCOPE_READ, PT_REGS_PARM3(ctx), PT_REGS_PARM4(ctx));
 }
 
 /* int SSL_write_ex(SSL *ssl, const void *buf, size_t num, size_t *written) */
 SEC("uprobe")
 int write_ex_enter(struct pt_regs *ctx)
 {
-	return enter(ctx, TLSCOPE_WRITE, PT_REGS_PARM4(ctx));
+	return enter(ctx, TLSCOPE_WRITE, PT_REGS_PARM3(ctx), PT_REGS_PARM4(ctx));
+}
+
+/* int SSL_write_ex2(SSL *s, const void *buf, size_t num, uint64_t flags, size_t *written) */
+SEC("uprobe")
+int write_ex2_enter(struct pt_regs *ctx)
+{
+	return enter(ctx, TLSCOPE_WRITE, PT_REGS_PARM3(ctx), PT_REGS_PARM5(ctx));
 }
 
 /* Bytes the call moved. int keeps the sign: <= 0 is failure; the _ex functions return 1 or 0. */
-static __always_inline __u64 bytes_moved(const struct call *call, int result)
+static __always_inline __u64 bytes_moved(const struct ended_call *call)
 {
+	int result = (int)call->result;
 	__u64 moved = 0;
 
 	if (result <= 0)
@@ -72,30 +89,30 @@ static __always_inline __u64 bytes_moved(const struct call *call, int result)
 
 static __always_inline int leave(struct pt_regs *ctx, const int use_loop)
 {
+	struct ended_call call;
 	struct thread *thread;
-	struct call call;
 	__u64 len;
 
 	thread = end_call(ctx, &call);
 	if (!thread)
 		return 0;
-	len = bytes_moved(&call, PT_REGS_RC(ctx));
+	len = bytes_moved(&call);
 	if (!len) {
-		note_bio(thread, &call);
+		note_failure(thread, &call);
 		return 0;
 	}
 	return deliver(thread, &call, len, use_loop);
 }
 
-/* The return of any of the four; the entry said which it is. */
-SEC("uretprobe")
+/* The end of any of the five; the beginning said which it is. */
+SEC("uprobe")
 int ssl_io_exit(struct pt_regs *ctx)
 {
 	return leave(ctx, 1);
 }
 
 /* The same for kernels without bpf_loop. */
-SEC("uretprobe")
+SEC("uprobe")
 int ssl_io_exit_old(struct pt_regs *ctx)
 {
 	return leave(ctx, 0);
@@ -105,20 +122,21 @@ int ssl_io_exit_old(struct pt_regs *ctx)
 SEC("uprobe")
 int sendfile_enter(struct pt_regs *ctx)
 {
-	return enter(ctx, TLSCOPE_WRITE, 0);
+	return enter(ctx, TLSCOPE_WRITE, 0, 0);
 }
 
 /* The kernel took the bytes from the page cache, and no user memory ever holds them. */
-SEC("uretprobe")
+SEC("uprobe")
 int sendfile_exit(struct pt_regs *ctx)
 {
-	__s64 sent = PT_REGS_RC(ctx);
+	struct ended_call call;
 	struct thread *thread;
 	struct stream_key key;
 	struct stream *stream;
-	struct call call;
+	__s64 sent;
 
 	thread = end_call(ctx, &call);
+	sent = call.result;
 	if (!thread || sent <= 0)
 		return 0;
 	key = stream_key_of(thread, call.ssl);

@@ -10,32 +10,24 @@
 #include "bpf/tls_calls.bpf.h"
 #include "bpf/tlscope_abi.h"
 
-/* int SSL_do_handshake(SSL *ssl), which SSL_connect and SSL_accept call */
+/*
+ * int SSL_do_handshake(SSL *ssl), which SSL_connect and SSL_accept call. It leaves by a jump to the
+ * method's own function, so that its end is not seen: what belongs to it is known by its content.
+ */
 SEC("uprobe")
 int handshake_enter(struct pt_regs *ctx)
 {
-	struct call *call = begin_call(ctx, PT_REGS_PARM1(ctx), TLSCOPE_READ);
+	struct thread *thread;
+	struct stream_key key;
+	struct stream *stream;
 
-	if (!call)
+	if (!ssl_argument(ctx, &thread, &key))
 		return 0;
-	call->buf = 0;
-	call->moved = 0;
-	return 0;
-}
-
-/*
- * A handshake moves no plaintext, but shows where the SSL object reads and writes. One that was
- * under way when the programs were attached is nothing lost, and not counted.
- */
-SEC("uretprobe")
-int handshake_exit(struct pt_regs *ctx)
-{
-	struct thread *thread = find_thread();
-	struct call call;
-
-	keep_own_stack(ctx);
-	if (thread && take_call(thread, PT_REGS_SP(ctx) - RETURN_POP, &call))
-		note_bio(thread, &call);
+	stream = bpf_map_lookup_elem(&streams, &key);
+	thread->greeting = key.ssl;
+	/* Until a socket call is seen inside of a call on the object. */
+	if (!stream || (!stream->sock && stream->fd[TLSCOPE_READ] < 0))
+		thread->has_memory_bio = 1;
 	return 0;
 }
 
@@ -43,21 +35,20 @@ int handshake_exit(struct pt_regs *ctx)
 SEC("uprobe")
 int alpn_enter(struct pt_regs *ctx)
 {
-	struct call *call = begin_call(ctx, PT_REGS_PARM1(ctx), TLSCOPE_READ);
+	struct call *call = begin_call(ctx, PT_REGS_PARM1(ctx), TLSCOPE_READ, PT_REGS_PARM3(ctx));
 
 	if (!call)
 		return 0;
 	call->buf = PT_REGS_PARM2(ctx);
-	call->moved = PT_REGS_PARM3(ctx);
 	return 0;
 }
 
 /* Programs that speak more than one protocol ask once the handshake is done. */
-SEC("uretprobe")
+SEC("uprobe")
 int alpn_exit(struct pt_regs *ctx)
 {
+	struct ended_call call;
 	struct thread *thread;
-	struct call call;
 
 	thread = end_call(ctx, &call);
 	if (thread)

@@ -5,37 +5,20 @@
 
 #include "bpf/base/counters.bpf.h"
 #include "bpf/base/kernel_types.bpf.h"
-#include "bpf/base/own_stack.bpf.h"
-#include "bpf/filters.bpf.h"
 #include "bpf/sockets.bpf.h"
 #include "bpf/streams.bpf.h"
 #include "bpf/threads.bpf.h"
+#include "bpf/tls_calls.bpf.h"
 #include "bpf/tlscope_abi.h"
-
-/* Which SSL object a function was given; 0 when its process is not watched. */
-static __always_inline int ssl_argument(struct pt_regs *ctx, struct stream_key *key)
-{
-	struct thread *thread;
-
-	keep_own_stack(ctx);
-	if (!process_wanted())
-		return 0;
-	thread = get_thread();
-	if (!thread) {
-		count(TLSCOPE_COUNT_MAP_FULL, 0);
-		return 0;
-	}
-	*key = stream_key_of(thread, PT_REGS_PARM1(ctx));
-	return 1;
-}
 
 static __always_inline int set_fd(struct pt_regs *ctx, int reads, int writes)
 {
 	int fd = (int)PT_REGS_PARM2(ctx);
+	struct thread *thread;
 	struct stream_key key;
 	struct stream *stream;
 
-	if (!ssl_argument(ctx, &key))
+	if (!ssl_argument(ctx, &thread, &key))
 		return 0;
 	stream = get_stream(&key);
 	if (!stream) {
@@ -75,10 +58,11 @@ int set_wfd_enter(struct pt_regs *ctx)
 SEC("uprobe")
 int up_ref_enter(struct pt_regs *ctx)
 {
+	struct thread *thread;
 	struct stream_key key;
 	struct stream *stream;
 
-	if (!ssl_argument(ctx, &key))
+	if (!ssl_argument(ctx, &thread, &key))
 		return 0;
 	stream = get_stream(&key);
 	if (!stream) {
@@ -93,10 +77,11 @@ int up_ref_enter(struct pt_regs *ctx)
 SEC("uprobe")
 int free_enter(struct pt_regs *ctx)
 {
+	struct thread *thread;
 	struct stream_key key;
 	struct stream *stream;
 
-	if (!ssl_argument(ctx, &key))
+	if (!ssl_argument(ctx, &thread, &key))
 		return 0;
 	stream = bpf_map_lookup_elem(&streams, &key);
 	if (!stream)
@@ -116,10 +101,11 @@ int free_enter(struct pt_regs *ctx)
 SEC("uprobe")
 int clear_enter(struct pt_regs *ctx)
 {
+	struct thread *thread;
 	struct stream_key key;
 	struct stream *stream;
 
-	if (!ssl_argument(ctx, &key))
+	if (!ssl_argument(ctx, &thread, &key))
 		return 0;
 	stream = bpf_map_lookup_elem(&streams, &key);
 	if (stream)

@@ -115,7 +115,7 @@ void ConnectionWorker::Process(const SSLDataEvent& event) {
     streams_[Index(speaker_)].Flush();
     speaker_ = event.direction;
   }
-  const std::uint64_t ktime_ns = event.origin.ktime_ns;
+  const std::uint64_t ktime_ns = event.time_ns();
   const DirectionStream::Fit fit = stream.Advance(event.stream_offset, event.data.size());
   if (fit.missing_bytes != 0) Lose(event.direction, fit.missing_bytes, ktime_ns);
   if (fit.overlap_bytes != 0) {
@@ -197,9 +197,9 @@ void ConnectionWorker::OnMessage(DataType direction, Message&& message) {
 void ConnectionWorker::PublishPlaintext(const SSLDataEvent& event, std::string_view fresh) {
   if (!env_.bus.Wants(Topic::kTlsPlaintext)) return;
   const std::uint64_t end = event.stream_offset + event.data.size();
-  env_.bus.Publish(Topic::kTlsPlaintext, {event.origin.ktime_ns, info_.correlation},
+  env_.bus.Publish(Topic::kTlsPlaintext, {event.time_ns(), info_.correlation},
                    PlaintextEvent{info_, event.direction, uuid_.Of(event.direction),
-                                  end - fresh.size(), fresh, event.origin.ktime_ns});
+                                  end - fresh.size(), fresh, event.time_ns()});
 }
 
 void ConnectionWorker::OnFrame(DataType direction, const FrameRecord& frame) {

@@ -81,7 +81,12 @@ struct SSLDataEvent {
   bool ends_call = false;           ///< no piece of the call follows, even if some of it is left
   bool socket_pending = false;      ///< an SSLSocketEvent may follow at once
   std::uint64_t chunk_offset = 0;   ///< of this piece within the call
+  std::uint64_t moved_ns = 0;       ///< as time_ns() has it; 0: when the record was made
   std::string_view data;            ///< never empty
+
+  /// When the bytes were said, CLOCK_MONOTONIC: of a write the beginning of the call, of a read its
+  /// end.
+  std::uint64_t time_ns() const { return moved_ns != 0 ? moved_ns : origin.ktime_ns; }
 };
 
 /// A socket that carries TLS was first seen, or is gone.

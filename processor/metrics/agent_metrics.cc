@@ -80,7 +80,10 @@ constexpr LossCause kLossCauses[] = {
     {"truncated", TLSCOPE_COUNT_TRUNCATED, true},
     {"sendfile", TLSCOPE_COUNT_SENDFILE, true},
     {"paused", TLSCOPE_COUNT_PAUSED, true},
-    {"no_call", TLSCOPE_COUNT_NO_CALL, false},
+    {"unfinished", TLSCOPE_COUNT_UNFINISHED, true},
+    {"no_call", TLSCOPE_COUNT_NO_CALL, true},
+    {"calls_left", TLSCOPE_COUNT_CALLS_LEFT, false},
+    {"calls_mixed", TLSCOPE_COUNT_CALLS_MIXED, false},
     {"ring_full_meta", TLSCOPE_COUNT_RING_FULL_META, false},
 };
 
@@ -166,8 +169,11 @@ constexpr Row kRows[] = {
       "Calls or records whose data never left the kernel: ring_full (the reader is too slow), "
       "map_full (too many connections), fault (unreadable memory), truncated (larger than "
       "--max-payload), sendfile (the bytes never were in user memory), paused (by command), "
-      "no_call "
-      "(a return whose call was not seen), ring_full_meta (records without plaintext)."},
+      "unfinished (writes that sent something and never ended well; at most so many bytes), "
+      "no_call (a call that began unseen, before the capture), calls_left (a call that never "
+      "ended: "
+      "an exception or a cancelled thread left it), calls_mixed (a call that cannot be told apart "
+      "from another), ring_full_meta (records without plaintext)."},
      LostEvents},
     {{"tlscope_kernel_lost_bytes_total", kCounter, "cause",
       "Plaintext that never left the kernel, where its length is known."},

@@ -97,6 +97,8 @@ std::string_view Read(const v1::RecordedData& from, SSLDataEvent& event) {
   event.ends_call = whole || from.ends_call();
   event.socket_pending = from.socket_pending();
   if (const auto wrong = ReadOrigin(from.origin(), event.origin); !wrong.empty()) return wrong;
+  event.moved_ns = from.moved_ns();
+  if (event.moved_ns > event.origin.ktime_ns) return "moved_ns after the origin's time";
   if (const auto wrong = ReadDirection(from.direction(), event.direction); !wrong.empty())
     return wrong;
   return ReadPlace(from.place(), event);

@@ -127,6 +127,8 @@ void Put(const SSLDataEvent& event, Fields fields, ProtoWriter& out) {
   out.Varint(Numbers::kCallOffsetFieldNumber, event.chunk_offset);
   out.Bool(Numbers::kEndsCallFieldNumber, event.ends_call);
   out.Bool(Numbers::kSocketPendingFieldNumber, event.socket_pending);
+  if (event.time_ns() != event.origin.ktime_ns)
+    out.Varint(Numbers::kMovedNsFieldNumber, event.time_ns());
   out.Bytes(Numbers::kDataFieldNumber, event.data);
 }
 

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The parts of OpenSSL's API that are not a plain read or write.
-#include <dlfcn.h>
 #include <openssl/ssl.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
 
 #include "tests/bpf/capture_fixture.h"
+#include "tests/bpf/stub_library.h"
 #include "tests/bpf/tls_pair.h"
 
 namespace tlscope {
@@ -17,11 +16,6 @@ namespace {
 
 using ApiBpfTest = CaptureFixture;
 INSTANTIATE_TEST_SUITE_P(Library, ApiBpfTest, AttachModes(), AttachmentName);
-
-/// Built beside this program.
-std::string StubLibrary() {
-  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "libtlscope_stub_ssl.so";
-}
 
 /// Has one end call `function` until it succeeds, while the other does what it must.
 template <class Function, class Other>
@@ -175,17 +169,12 @@ TEST_P(ApiBpfTest, CapturesTlsInsideTlsOnceEachAndOnOneSocket) {
 
 TEST_P(ApiBpfTest, CountsWhatSslSendfileSendsAndLeavesItsPlace) {
   Start(OwnProcess());
-  const std::string path = StubLibrary();
-  void* const stub = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  ASSERT_NE(stub, nullptr) << path;
-  AttachTo(path);
-  const auto write = reinterpret_cast<int (*)(void*, const void*, int)>(dlsym(stub, "SSL_write"));
-  const auto sendfile = reinterpret_cast<ssize_t (*)(void*, int, off_t, std::size_t, int)>(
-      dlsym(stub, "SSL_sendfile"));
+  const StubLibrary stub;
+  AttachTo(stub.path());
   std::uint64_t object = 0;
-  ASSERT_EQ(write(&object, "head", 4), 4);
-  ASSERT_EQ(sendfile(&object, 0, 0, 100'000, 0), 100'000);
-  ASSERT_EQ(write(&object, "next", 4), 4);
+  ASSERT_EQ(stub.Write(&object, "head"), 4);
+  ASSERT_EQ(stub.Sendfile(&object, 100'000), 100'000);
+  ASSERT_EQ(stub.Write(&object, "next"), 4);
   Collect();
   const auto written = DataOf(reinterpret_cast<SSL*>(&object), DataType::kWrite);
   ASSERT_EQ(written.size(), 2U);
@@ -194,38 +183,29 @@ TEST_P(ApiBpfTest, CountsWhatSslSendfileSendsAndLeavesItsPlace) {
   EXPECT_EQ(counters[TLSCOPE_COUNT_SENDFILE].events, 1U);
   EXPECT_EQ(counters[TLSCOPE_COUNT_SENDFILE].bytes, 100'000U);
   EXPECT_EQ(counters[TLSCOPE_COUNT_SEEN].bytes, 100'008U);
-  dlclose(stub);
 }
 
-TEST_P(ApiBpfTest, CountsTheReturnOfASendfileThatIsNestedTooDeepToFollow) {
-  constexpr int kFollowed = 4;
+TEST_P(ApiBpfTest, FollowsCallsInsideOfCallsHoweverDeep) {
+  constexpr int kInside = 20;
   Start(OwnProcess());
-  const std::string path = StubLibrary();
-  void* const stub = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  ASSERT_NE(stub, nullptr) << path;
-  AttachTo(path);
-  const auto sendfile = reinterpret_cast<ssize_t (*)(void*, int, off_t, std::size_t, int)>(
-      dlsym(stub, "SSL_sendfile"));
+  const StubLibrary stub;
+  AttachTo(stub.path());
   std::uint64_t object = 0;
-  ASSERT_EQ(sendfile(&object, 0, 0, 100, kFollowed), 100);
+  ASSERT_EQ(stub.Sendfile(&object, 100, kInside), 100);
   const auto counters = Counters();
-  EXPECT_EQ(counters[TLSCOPE_COUNT_SENDFILE].events, std::uint64_t{kFollowed});
-  EXPECT_EQ(counters[TLSCOPE_COUNT_NO_CALL].events, 1U);
-  dlclose(stub);
+  EXPECT_EQ(counters[TLSCOPE_COUNT_SENDFILE].events, std::uint64_t{kInside + 1});
+  EXPECT_EQ(counters[TLSCOPE_COUNT_NO_CALL].events, 0U);
+  EXPECT_EQ(counters[TLSCOPE_COUNT_CALLS_LEFT].events, 0U);
 }
 
 TEST_P(ApiBpfTest, ForgetsTheOldestObjectsBeyondItsTableAndCountsThem) {
   constexpr std::uint64_t kObjects = 70'000;
   constexpr std::uint64_t kTable = 65'536;
   Start(OwnProcess());
-  const std::string path = StubLibrary();
-  void* const stub = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  ASSERT_NE(stub, nullptr) << path;
-  AttachTo(path);
-  const auto write =
-      reinterpret_cast<int (*)(std::uint64_t, const void*, int)>(dlsym(stub, "SSL_write"));
+  const StubLibrary stub;
+  AttachTo(stub.path());
   for (std::uint64_t object = 1; object <= kObjects; ++object) {
-    ASSERT_EQ(write(object, "x", 1), 1);
+    ASSERT_EQ(stub.Write(reinterpret_cast<const void*>(object), "x"), 1);
     if (object % 1000 == 0) Collect();
   }
   EXPECT_EQ(data_.size(), kObjects) << "what they say is not forgotten";
@@ -233,7 +213,6 @@ TEST_P(ApiBpfTest, ForgetsTheOldestObjectsBeyondItsTableAndCountsThem) {
   EXPECT_GE(evictions.ssl_objects, kObjects - kTable);
   EXPECT_LT(evictions.ssl_objects, kObjects);
   EXPECT_EQ(evictions.threads, 0U);
-  dlclose(stub);
 }
 
 TEST_P(ApiBpfTest, TakesTheEndThatSslShutdownSendsForNoData) {

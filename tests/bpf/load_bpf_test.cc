@@ -77,7 +77,7 @@ TEST(LoadBpfTest, HasEveryProgramThatAFamilyOfLibrariesNames) {
   };
   for (const FunctionProbes& probes : kOpenSslFamily.functions) {
     EXPECT_TRUE(has(probes.at_entry)) << probes.at_entry;
-    EXPECT_TRUE(probes.at_return.empty() || has(probes.at_return)) << probes.at_return;
+    EXPECT_TRUE(probes.at_exit.empty() || has(probes.at_exit)) << probes.at_exit;
   }
 }
 

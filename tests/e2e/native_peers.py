@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The C client and server of programs/tls_peer.c, linked with one TLS library or another."""
+"""Programs in C and C++ linked with one TLS library or another: the client and server of
+programs/tls_peer.c, and whatever else is there."""
 
 import dataclasses
 import lzma
@@ -14,7 +15,7 @@ from programs_under_trace import End, comm_of
 from text_format import Endpoint
 
 _HERE = pathlib.Path(__file__).resolve().parent
-_SOURCE = _HERE / "programs/tls_peer.c"
+_PEER = "tls_peer.c"
 _FETCH = _HERE.parents[1] / "scripts/fetch_libraries"
 _FETCH_DEADLINE_S = 300  # it may have to download some 10 MB
 
@@ -38,7 +39,7 @@ def _run(*command):
 
 
 class Builder:
-    """Makes the programs in a directory, each once."""
+    """Makes programs in a directory, each once."""
 
     names = (
         "openssl-1.1.1",
@@ -54,12 +55,15 @@ class Builder:
         self._directory = directory
         self._made = {}
 
-    def build(self, name):
-        """The Build of one of `names`."""
-        if name not in self._made:
+    # With OpenSSL inside and no symbols, so that nobody finds what to probe. Not one of `names`.
+    hidden = "static-hidden"
+
+    def build(self, name, source=_PEER):
+        """The Build with one of `names`, or `hidden`, of a file of programs/."""
+        if (name, source) not in self._made:
             make = self._static if name.startswith("static-") else self._shared
-            self._made[name] = make(name)
-        return self._made[name]
+            self._made[name, source] = make(name, source)
+        return self._made[name, source]
 
     def copy(self, name, directory):
         """A Build of its own: the library and what it needs, or the program, in `directory`."""
@@ -72,14 +76,16 @@ class Builder:
             shutil.copy(library, directory)
         return Build(build.program, own, {"LD_LIBRARY_PATH": str(directory)})
 
-    def _compile(self, name, *arguments):
-        program = self._directory / name
-        _run("gcc", "-O1", "-o", program, _SOURCE, *arguments)
+    def _compile(self, name, source, *arguments):
+        source = _HERE / "programs" / source
+        program = self._directory / (name if source.name == _PEER else f"{source.stem}-{name}")
+        compiler = "g++" if source.suffix == ".cc" else "gcc"
+        _run(compiler, "-O1", "-pthread", "-o", program, source, *arguments)
         return program
 
-    def _shared(self, name):
+    def _shared(self, name, source):
         if name == "openssl-3.0":  # this machine's own
-            program = self._compile(name, "-lssl")
+            program = self._compile(name, source, "-lssl", "-lcrypto")
             (library,) = (
                 line.split()[2] for line in _run("ldd", program).splitlines() if "libssl" in line
             )
@@ -88,16 +94,15 @@ class Builder:
         if name == "boringssl":
             folder /= "android"
         (library,) = (path for path in folder.glob("libssl.so.*") if not path.is_symlink())
-        how = [library, "-Wl,--allow-shlib-undefined"]
+        how = [library, *folder.glob("libcrypto.so.*"), "-Wl,--allow-shlib-undefined"]
         if (loader := folder / "ld-linux-x86-64.so.2").exists():
             how.append(f"-Wl,--dynamic-linker={loader}")
-        program = self._compile(name, *how)
+        program = self._compile(name, source, *how)
         return Build(program, library, {"LD_LIBRARY_PATH": str(folder)})
 
-    def _static(self, name):
-        program = self._compile(
-            name, "-rdynamic" if name == "static-dynsym" else "-O1", "-l:libssl.a", "-l:libcrypto.a"
-        )
+    def _static(self, name, source):
+        how = {"static-dynsym": "-rdynamic", self.hidden: "-s"}.get(name, "-O1")
+        program = self._compile(name, source, how, "-l:libssl.a", "-l:libcrypto.a")
         if name == "static-debugdata":
             _move_symbols_to_debugdata(program)
         elif name == "static-dynsym":

@@ -69,7 +69,7 @@ def test_containers_of_one_image_share_one_attachment(capture, builder, credenti
         outcome = agent.stop()
     found = [name for name in attached(outcome.stderr) if str(root) in name]
     assert len(found) == 1
-    assert "returns without a call 0," in outcome.stderr
+    assert "calls that began unseen 0 " in outcome.stderr
 
 
 def test_a_file_of_many_names_is_attached_to_once(capture, builder, credentials, scratch):

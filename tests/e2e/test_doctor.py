@@ -34,14 +34,40 @@ def pids(*processes):
     return [word for process in processes for word in ("--pid", str(process.pid))]
 
 
+def check_points(library):
+    """Each function has its entry, each of those that carry data also an exit."""
+    ends = {}
+    for point in library["points"]:
+        assert point["cost"] in ("emulated", "stepped") and point["offset"] > 0
+        ends.setdefault(point["function"], []).append(point["end"])
+    for function, found in ends.items():
+        assert found[0] == "entry" and set(found[1:]) <= {"exit"}, function
+    for function in ("SSL_read", "SSL_write"):
+        assert "exit" in ends[function]
+
+
+def check_boundaries(library):
+    """Each point is where another disassembler has an instruction begin; in this library code lies in
+    the file at its address."""
+    listing = subprocess.run(
+        ["objdump", "-d", "--no-show-raw-insn", library["path"]],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    begins = {
+        int(line.split(":")[0], 16) for line in listing.splitlines() if line.startswith("  ")
+    }
+    assert {point["offset"] for point in library["points"]} <= begins
+
+
 def test_each_library_is_named_with_version_symbols_and_place(
     able_to_capture, builder, credentials
 ):
     expected = {
         "openssl-1.1.1": ("OpenSSL 1.1.1", "inner", "inner"),
         "openssl-3.0": ("OpenSSL 3.0.", "inner", "inner"),
-        # Its inner function for writing takes another argument.
-        "openssl-3.5": ("OpenSSL 3.5.", "inner", "public"),
+        "openssl-3.5": ("OpenSSL 3.5.", "inner", "inner"),
         "boringssl": ("BoringSSL", "public", "public"),
         # Nothing of what it links says its version.
         "static-debugdata": ("unknown", "inner", "inner"),
@@ -68,6 +94,9 @@ def test_each_library_is_named_with_version_symbols_and_place(
         assert ("SSL_read_ex" in library["missing"]) == (name == "boringssl")
         assert [library["read_point"], library["write_point"]] == points, name
         assert processes[peers[name].pid]["libraries"] == [path]
+        assert not library["refused"], name
+        check_points(library)
+    check_boundaries(libraries[str(builder.build("openssl-3.0").functions_in)])
 
 
 def test_a_trial_counts_calls_by_library_and_known_peers(able_to_capture, builder, credentials):
@@ -166,7 +195,8 @@ def test_the_text_says_the_same(able_to_capture, https_client):
     assert result.returncode == WORKS
     library = https_client.ask("library")["path"]
     process = f"{https_client.pid} python3"
-    for words in ("ok      privileges", library, "version: OpenSSL 3.", process):
+    points = "      SSL_read: entry 0x"
+    for words in ("ok      privileges", library, "version: OpenSSL 3.", points, process):
         assert words in result.stdout
 
 

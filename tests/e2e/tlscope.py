@@ -43,7 +43,9 @@ _SUMMARY = re.compile(
     r"unreadable memory (?P<unreadable>\d+) \((?P<unreadable_bytes>\d+) bytes\), "
     r"over --max-payload (?P<over_max>\d+) \((?P<over_max_bytes>\d+) bytes\), "
     r"sent by SSL_sendfile (?P<sendfile>\d+) \((?P<sendfile_bytes>\d+) bytes\), "
-    r"paused (?P<paused>\d+) \((?P<paused_bytes>\d+) bytes\)\n"
+    r"paused (?P<paused>\d+) \((?P<paused_bytes>\d+) bytes\)"
+    r", unfinished writes (?P<unfinished>\d+) \((?P<unfinished_bytes>\d+) bytes\), "
+    r"calls that began unseen (?P<unseen>\d+) \((?P<unseen_bytes>\d+) bytes\)\n"
     r"tlscope: also lost: [^\n]*\n"
     r"tlscope: evicted: (?P<evicted>\d+) SSL objects, [^\n]*\n"
     r"tlscope: filtered: [^\n]*\n"
@@ -66,6 +68,8 @@ class Summary:
     over_max_payload: Count
     sendfile: Count
     paused: Count
+    unfinished: Count  # writes that sent something and never ended well; bytes at most
+    unseen: Count  # ends of calls that were under way when the capture began; bytes as far as known
     written: Count
     dropped: int
     evicted: int
@@ -93,6 +97,8 @@ class Summary:
             over_max_payload=count("over_max"),
             sendfile=count("sendfile"),
             paused=count("paused"),
+            unfinished=count("unfinished"),
+            unseen=count("unseen"),
             written=count("written"),
             dropped=parts["dropped"],
             evicted=parts["evicted"],
@@ -102,7 +108,7 @@ class Summary:
     def lost_bytes(self):
         """Bytes that were moved and not delivered, whatever the cause."""
         kernel = (self.ring_full, self.map_full, self.unreadable, self.over_max_payload)
-        causes = (*kernel, self.sendfile, self.paused)
+        causes = (*kernel, self.sendfile, self.paused, self.unfinished, self.unseen)
         return sum(cause.bytes for cause in causes)
 
 

@@ -28,6 +28,11 @@ DoctorReport WorkingHost() {
                        "",
                        "inner",
                        "public",
+                       {{"SSL_read", "entry", 0x37f16, "emulated"},
+                        {"SSL_read", "exit", 0x3801e, "emulated"},
+                        {"SSL_read", "exit", 0x38022, "stepped"},
+                        {"SSL_write", "entry", 0x38200, "stepped"}},
+                       {{"SSL_sendfile", "it never returns"}},
                        7,
                        2}};
   report.processes = {{12, "curl", {0}, {}, 7, 7}};
@@ -92,6 +97,10 @@ TEST(DoctorTextTest, ShowsEachPart) {
        {"tlscope 1.2.3 on Linux 6.1.0 x86_64", "ok      privileges: all there",
         "payload: unrolled loop (tried: bpf_loop, unrolled loop)", "version: OpenSSL 3.0.17",
         "reads at the inner function, writes at the public function",
+        "\n    points:\n"
+        "      SSL_read: entry 0x37f16 emulated, exit 0x3801e emulated, exit 0x38022 stepped\n"
+        "      SSL_write: entry 0x38200 stepped\n"
+        "    refused:\n      SSL_sendfile: it never returns\n",
         "hits: 7 (plus 2 in processes",
         "12 curl: /usr/lib/libssl.so.3; hits: 7, peer known for 100 %",
         "trial of 2 s: 7 calls, 1000 bytes, peer known for 100 %"}) {
@@ -125,6 +134,14 @@ TEST(DoctorJsonTest, IsJsonWhateverProcessesCallThemselves) {
     EXPECT_THAT(text, HasSubstr(part));
   report.trial.reset();
   EXPECT_THAT(Reparsed(DoctorJson(report)), HasSubstr(R"("trial":null)"));
+}
+
+TEST(DoctorJsonTest, HasWhereEachFunctionIsProbedAndWhyOneIsNot) {
+  const std::string json = DoctorJson(WorkingHost());
+  for (const char* part :
+       {R"({"function": "SSL_read", "end": "exit", "offset": 229410, "cost": "stepped"})",
+        R"("refused": [{"function": "SSL_sendfile", "reason": "it never returns"}])"})
+    EXPECT_THAT(json, HasSubstr(part));
 }
 
 TEST(DoctorJsonTest, KeepsNamesBeyondAscii) {

@@ -83,9 +83,9 @@ TEST(AgentStatusTest, TellsEverythingThatTheSnapshotHolds) {
 TEST(AgentStatusTest, NamesEveryCauseOfLossThatMakesTheSumsAddUp) {
   KernelCounters kernel{};
   std::uint64_t lost = 0;
-  for (const auto counter :
-       {TLSCOPE_COUNT_RING_FULL, TLSCOPE_COUNT_MAP_FULL, TLSCOPE_COUNT_FAULT,
-        TLSCOPE_COUNT_TRUNCATED, TLSCOPE_COUNT_SENDFILE, TLSCOPE_COUNT_PAUSED}) {
+  for (const auto counter : {TLSCOPE_COUNT_RING_FULL, TLSCOPE_COUNT_MAP_FULL, TLSCOPE_COUNT_FAULT,
+                             TLSCOPE_COUNT_TRUNCATED, TLSCOPE_COUNT_SENDFILE, TLSCOPE_COUNT_PAUSED,
+                             TLSCOPE_COUNT_UNFINISHED, TLSCOPE_COUNT_NO_CALL}) {
     kernel[counter] = {1, std::uint64_t{1} << counter};
     lost += kernel[counter].bytes;
   }
@@ -138,8 +138,11 @@ TEST(StatusTextTest, IsAlignedAndComplete) {
             "               over --max-payload                           0            0 bytes\n"
             "               sent by SSL_sendfile                         0            0 bytes\n"
             "               paused                                       3          300 bytes\n"
+            "               unfinished writes                            0            0 bytes\n"
+            "               calls that began unseen                      0            0 bytes\n"
             "               records without plaintext (ring full)        0            0 bytes\n"
-            "               returns without a call                       0            0 bytes\n"
+            "               calls that never ended                       0            0 bytes\n"
+            "               calls that cannot be told apart              0            0 bytes\n"
             "               undecodable records                          0            0 bytes\n"
             "               over --tsize or --max-body                   0           55 bytes\n"
             "               unpaired halves of exchanges                 0            0 bytes\n"

@@ -71,7 +71,8 @@ TEST(SummaryTest, ListsEveryLossInTheWordsOfTheStatus) {
   KernelCounters kernel{};
   kernel[TLSCOPE_COUNT_SEEN] = {9, 900};
   kernel[TLSCOPE_COUNT_RING_FULL] = {1, 10};
-  kernel[TLSCOPE_COUNT_NO_CALL] = {2, 0};
+  kernel[TLSCOPE_COUNT_NO_CALL] = {2, 7};
+  kernel[TLSCOPE_COUNT_CALLS_LEFT] = {4, 0};
   ProcessorStats processor;
   processor.data_events = 8;
   processor.data_bytes = 890;
@@ -84,9 +85,11 @@ TEST(SummaryTest, ListsEveryLossInTheWordsOfTheStatus) {
             "delivered: 8 records (890 bytes)\n"
             "messages: 0 (none)\n"
             "lost: ring full 1 (10 bytes), map full 0 (0 bytes), unreadable memory 0 (0 bytes), "
-            "over --max-payload 0 (0 bytes), sent by SSL_sendfile 0 (0 bytes), paused 0 (0 bytes)\n"
-            "also lost: records without plaintext (ring full) 0, returns without a call 2, "
-            "undecodable records 0, over --tsize or --max-body 5 bytes, unpaired halves of "
+            "over --max-payload 0 (0 bytes), sent by SSL_sendfile 0 (0 bytes), paused 0 (0 bytes), "
+            "unfinished writes 0 (0 bytes), calls that began unseen 2 (7 bytes)\n"
+            "also lost: records without plaintext (ring full) 0, calls that never ended 4, calls "
+            "that cannot be told apart 0, undecodable records 0, over --tsize or --max-body 5 "
+            "bytes, unpaired halves of "
             "exchanges 0, connections evicted 3, handshakes evicted 0\n"
             "evicted: 1 SSL objects, 2 threads, 3 threads with memory BIOs\n"
             "filtered: 0 calls, 0 records of unknown or other ports\n");

@@ -96,6 +96,18 @@ TEST_F(EventProcessorTest, FollowsOneConnectionAcrossThreads) {
   EXPECT_EQ(stats().workers_created, 1U);
 }
 
+TEST_F(EventProcessorTest, CountsTheTimeOfARequestFromTheBeginningOfItsWrite) {
+  TracedSsl ssl;
+  auto slow = ssl.Call(TLSCOPE_WRITE, "GET / HTTP/1.1\r\n\r\n", kStart + 2000);
+  slow.wire.moved_ns = kStart;
+  Take(slow.Encode());
+  Read(ssl, kOk, kStart + 5000);
+  ASSERT_THAT(seen.messages, SizeIs(2));
+  EXPECT_EQ(seen.messages[0].message.first_ktime_ns, kStart);
+  ASSERT_THAT(seen.exchanges, SizeIs(1));
+  EXPECT_EQ(seen.exchanges[0].request_ktime_ns, kStart);
+}
+
 TEST_F(EventProcessorTest, ReportsALossBeforeWhatFollowsIt) {
   TracedSsl ssl;
   Write(ssl, "POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nab");

@@ -45,6 +45,7 @@ TEST(DecoderTest, TakesEveryFieldOfADataRecord) {
   record.wire.stream_offset = 100;
   record.wire.total_len = 50;
   record.wire.chunk_offset = 30;
+  record.wire.moved_ns = 999'999'000;
   record.wire.ends_call = 1;
   record.wire.tuple = testing::Ipv4Tuple();
   const testing::Bytes bytes = record.Encode();
@@ -66,6 +67,7 @@ TEST(DecoderTest, TakesEveryFieldOfADataRecord) {
   EXPECT_EQ(event.stream_offset, 130U) << "of the piece, not of the call";
   EXPECT_EQ(event.call_bytes, 50U);
   EXPECT_EQ(event.chunk_offset, 30U);
+  EXPECT_EQ(event.time_ns(), 999'999'000U);
   EXPECT_TRUE(event.ends_call);
   EXPECT_EQ(event.data, "hello");
 }
@@ -74,6 +76,11 @@ TEST(DecoderTest, PointsIntoTheRecordInsteadOfCopyingThePayload) {
   const testing::Bytes bytes = DataRecord("hello").Encode();
   const auto* payload = reinterpret_cast<const char*>(bytes.data()) + sizeof(tlscope_ssl_data);
   EXPECT_EQ(DecodeData(bytes).data.data(), payload);
+}
+
+TEST(DecoderTest, TakesTheRecordsTimeForThatOfDataWithNoneOfItsOwn) {
+  const testing::Bytes bytes = DataRecord("hello").Encode();
+  EXPECT_EQ(DecodeData(bytes).time_ns(), 1'000'000'000U);
 }
 
 TEST(DecoderTest, TakesTheLargestChunk) {
@@ -121,6 +128,7 @@ TEST(DecoderTest, RefusesEveryFieldOutOfRange) {
   ExpectDataRefused("total_len", [](auto& wire) { wire.chunk_offset = 1; });
   ExpectDataRefused("total_len", [](auto& wire) { wire.chunk_offset = kMax; });
   ExpectDataRefused("stream_offset", [](auto& wire) { wire.stream_offset = kMax - 6; });
+  ExpectDataRefused("moved_ns", [](auto& wire) { wire.moved_ns = wire.header.ktime_ns + 1; });
   ExpectDataRefused("direction", [](auto& wire) { wire.direction = 2; });
   ExpectDataRefused("family", [](auto& wire) { wire.tuple.family = 1; });
   ExpectDataRefused("provenance", [](auto& wire) { wire.tuple.provenance = 5; });

@@ -121,7 +121,8 @@ TEST(AgentMetricsTest, HasTheBytesOfEveryCauseThatTheBalanceOfTheKernelCounts) {
   std::vector<std::uint64_t> expected;
   for (const tlscope_counter row :
        {TLSCOPE_COUNT_SEEN, TLSCOPE_COUNT_RING_FULL, TLSCOPE_COUNT_MAP_FULL, TLSCOPE_COUNT_FAULT,
-        TLSCOPE_COUNT_TRUNCATED, TLSCOPE_COUNT_SENDFILE, TLSCOPE_COUNT_PAUSED}) {
+        TLSCOPE_COUNT_TRUNCATED, TLSCOPE_COUNT_SENDFILE, TLSCOPE_COUNT_PAUSED,
+        TLSCOPE_COUNT_UNFINISHED, TLSCOPE_COUNT_NO_CALL}) {
     expected.push_back(1'000'000 + expected.size());
     counters.kernel[row].bytes = expected.back();
   }

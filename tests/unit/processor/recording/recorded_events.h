@@ -76,6 +76,7 @@ inline std::vector<Record> EveryKind() {
   piece.stream_offset = 1'000'000;
   piece.call_bytes = 100;
   piece.chunk_offset = 95;
+  piece.moved_ns = piece.origin.ktime_ns - 1;
   piece.ends_call = true;
   SSLDataEvent bare = MakeData("bare");
   bare.socket = {};
