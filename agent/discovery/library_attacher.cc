@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "agent/discovery/library_finder.h"
+#include "agent/terminal/warning.h"
 
 namespace tlscope {
 namespace {
@@ -43,12 +44,15 @@ Result<void> LibraryAttacher::AttachIfLibrary(const FileKey& key, UniqueFd file,
   if (key == own_program_) return {};
   const auto known = files_.find(key);
   if (known != files_.end() && IsSettled(known->second, installed, now)) return {};
-  const auto id = prober_.AttachLibrary(DescriptorPath(file.get()), name);
-  if (!id) {
-    OnFailure(key, name, id.error(), now);
-    return tl::make_unexpected(id.error());
+  auto attachment = prober_.AttachLibrary(DescriptorPath(file.get()), name);
+  if (!attachment) {
+    OnFailure(key, name, attachment.error(), now);
+    return tl::make_unexpected(attachment.error());
   }
-  OnAttached(key, Attached{*id, std::move(file), name, installed, now});
+  for (const RefusedFunction& refused : attachment->refused)
+    Warn(bus_, "calls of " + std::string(refused.function) + " in " + name +
+                   " are not seen: " + refused.reason);
+  OnAttached(key, Attached{attachment->id, std::move(file), name, installed, now});
   return {};
 }
 

@@ -45,6 +45,9 @@ class Planner {
     for (const FunctionProbes& probes : family_.functions) {
       if (!CarriesData(probes.function)) AddPublic(probes.function);
     }
+    if (PassedBy(family_.read, plan_.points.read) || PassedBy(family_.write, plan_.points.write))
+      plan_.refused.push_back(
+          {family_.bypass, "it calls what is behind the public functions, which have the probes"});
     return std::move(plan_);
   }
 
@@ -56,6 +59,14 @@ class Planner {
     const bool plain = AddPublic(direction.plain);
     const bool with_ex = AddPublic(ex);
     return plain || with_ex ? AttachPoint::kPublic : AttachPoint::kNone;
+  }
+
+  /// Whether data can move by an inner function past the public ones, which have the probes.
+  bool PassedBy(const DataFunctions& direction, AttachPoint point) const {
+    return point == AttachPoint::kPublic &&
+           std::ranges::any_of(plan_.probes, [&](const PlannedProbe& probe) {
+             return std::ranges::find(direction.ex, probe.function) != direction.ex.end();
+           });
   }
 
   bool AddInner(std::string_view plain, std::string_view ex) {

@@ -50,7 +50,7 @@ struct PlannedProbe {
   tlscope_point point;  ///< what the program has to know of the instruction
 };
 
-/// A function that is not probed although the library has it.
+/// A function whose calls are not seen although the library has it.
 struct RefusedFunction {
   std::string_view function;
   std::string reason;  ///< for people: why its calls cannot be seen without harm

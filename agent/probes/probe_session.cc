@@ -84,28 +84,6 @@ bool KernelHasHelper(const char* name, const std::string& btf_path) {
   });
 }
 
-/// Whether probes are at public functions that only wrap an inner one, which BIO_f_ssl calls too.
-bool LeavesOutBios(const ProbePlan& plan, const TlsFamily& family) {
-  const auto at = [&](const DataFunctions& direction, AttachPoint point) {
-    return point == AttachPoint::kPublic &&
-           std::ranges::any_of(plan.probes, [&](const PlannedProbe& probe) {
-             return std::ranges::find(direction.ex, probe.function) != direction.ex.end();
-           });
-  };
-  return at(family.read, plan.points.read) || at(family.write, plan.points.write);
-}
-
-void TellWhatIsLeftOut(const ProbePlan& plan, const std::string& name) {
-  for (const RefusedFunction& refused : plan.refused)
-    spdlog::warn("warning: calls of {} in {} are not seen: {}", refused.function, name,
-                 refused.reason);
-  if (LeavesOutBios(plan, kOpenSslFamily))
-    spdlog::warn(
-        "warning: what programs move through BIO_f_ssl of {} is not seen: the public "
-        "functions are probed",
-        name);
-}
-
 }  // namespace
 
 void DestroySkeleton(tlscope_bpf* skeleton) { tlscope_bpf__destroy(skeleton); }
@@ -202,8 +180,9 @@ Result<void> ProbeSession::AttachSystemPrograms(const StrategyInfo* strategy) {
   return {};
 }
 
-Result<LibraryId> ProbeSession::AttachLibrary(const std::string& path, const std::string& name) {
-  TLSCOPE_TRY(const ProbePlan plan,
+Result<LibraryAttachment> ProbeSession::AttachLibrary(const std::string& path,
+                                                      const std::string& name) {
+  TLSCOPE_TRY(ProbePlan plan,
               PlanProbes(kOpenSslFamily, attach_mode_, point_support(), path, name));
   if (plan.probes.empty()) {
     const RefusedFunction& first = plan.refused.front();
@@ -222,9 +201,8 @@ Result<LibraryId> ProbeSession::AttachLibrary(const std::string& path, const std
     Forget(rows);
     return tl::make_unexpected(std::move(probes.error()));
   }
-  TellWhatIsLeftOut(plan, name);
   libraries_.emplace(++last_library_, AttachedLibrary{std::move(*probes), std::move(rows)});
-  return last_library_;
+  return LibraryAttachment{last_library_, std::move(plan.refused)};
 }
 
 /// A row for each probe, in their order; none where the kernel has no use for them.

@@ -51,8 +51,11 @@ class ProbeSession final : public Prober {
   /// for or the first that the kernel takes. kPrivilege or kUnsupported when it refuses.
   static Result<std::unique_ptr<ProbeSession>> Open(const ProbeOptions& options);
 
-  Result<LibraryId> AttachLibrary(const std::string& path, const std::string& name) override;
-  Result<LibraryId> AttachLibrary(const std::string& path) { return AttachLibrary(path, path); }
+  Result<LibraryAttachment> AttachLibrary(const std::string& path,
+                                          const std::string& name) override;
+  Result<LibraryAttachment> AttachLibrary(const std::string& path) {
+    return AttachLibrary(path, path);
+  }
 
   void DetachLibrary(LibraryId library) override;
 

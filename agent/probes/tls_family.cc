@@ -39,7 +39,8 @@ constexpr FunctionProbes kOpenSslFunctions[] = {
 constexpr TlsFamily kOpenSslFamily{"OpenSSL",
                                    {"SSL_read", {"SSL_read_ex"}},
                                    {"SSL_write", {"SSL_write_ex2", "SSL_write_ex"}},
-                                   kOpenSslFunctions};
+                                   kOpenSslFunctions,
+                                   "BIO_f_ssl"};
 
 std::vector<std::string_view> TlsFamily::FunctionNames() const {
   std::vector<std::string_view> names;

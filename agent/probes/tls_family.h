@@ -37,6 +37,7 @@ struct TlsFamily {
   DataFunctions read;
   DataFunctions write;
   std::span<const FunctionProbes> functions;  ///< those of both directions included
+  std::string_view bypass;  ///< moves data by the inner functions, past the public ones
 
   std::vector<std::string_view> FunctionNames() const;
 

@@ -13,13 +13,14 @@ namespace tlscope::testing {
 /// Attaches to nothing, and keeps what it was asked for.
 class FakeProber final : public Prober {
  public:
-  Result<LibraryId> AttachLibrary(const std::string& /*path*/, const std::string& name) override {
+  Result<LibraryAttachment> AttachLibrary(const std::string& /*path*/,
+                                          const std::string& name) override {
     asked.push_back(name);
     if (failure) return tl::make_unexpected(*failure);
     if (!name.starts_with(libraries_in))
       return Fail(Errc::kNotFound, 0, "find SSL_read in " + name, "it is no library");
     attached.emplace(++last_, name);
-    return last_;
+    return LibraryAttachment{last_, refused};
   }
 
   void DetachLibrary(LibraryId library) override {
@@ -30,8 +31,9 @@ class FakeProber final : public Prober {
   std::vector<std::string> asked;     ///< names, each time
   std::vector<std::string> detached;  ///< names, in order
   std::map<LibraryId, std::string> attached;
-  std::optional<Error> failure;  ///< of whatever is asked for from now on
-  std::string libraries_in;      ///< what lies elsewhere is no library
+  std::vector<RefusedFunction> refused;  ///< of whatever is attached from now on
+  std::optional<Error> failure;          ///< of whatever is asked for from now on
+  std::string libraries_in;              ///< what lies elsewhere is no library
 
  private:
   LibraryId last_ = 0;

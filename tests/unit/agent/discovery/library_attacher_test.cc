@@ -19,6 +19,7 @@ namespace tlscope {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using namespace std::chrono_literals;
@@ -72,6 +73,12 @@ TEST_F(LibraryAttacherTest, AttachesToALibraryOnceHoweverOftenItShowsUp) {
   EXPECT_THAT(libraries.names(), ElementsAre(path));
   EXPECT_EQ(libraries.attached(), 1U);
   EXPECT_THAT(events.topics, ElementsAre(Topic::kLibraryAttached));
+}
+
+TEST_F(LibraryAttacherTest, SaysWhatOfALibraryStaysUnseen) {
+  prober.refused = {{"SSL_read", "it begins with a loop"}};
+  ASSERT_TRUE(libraries.Attach(File("libssl.so.3"), kStart).has_value());
+  EXPECT_THAT(diagnostics.warnings, ElementsAre(HasSubstr("libssl.so.3 are not seen: it begins")));
 }
 
 TEST_F(LibraryAttacherTest, AttachesOnceToAFileOfSeveralNames) {

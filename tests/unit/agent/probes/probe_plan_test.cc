@@ -252,7 +252,10 @@ TEST_F(ProbePlanTest, PlansForEveryFunctionThatALibraryHas) {
     library.Add(std::string(probes.function));
   const auto plan = Plan(library);
   ASSERT_TRUE(plan.has_value()) << plan.error().Describe();
-  EXPECT_THAT(plan->refused, IsEmpty());
+  EXPECT_THAT(Shown(plan),
+              Contains("BIO_f_ssl: it calls what is behind the public functions, which "
+                       "have the probes"));
+  EXPECT_EQ(plan->refused.size(), 1U);
   for (const FunctionProbes& probes : kOpenSslFamily.functions) {
     // Public functions that wrap another one of the library are left to that.
     if (probes.function == "SSL_write_ex") continue;

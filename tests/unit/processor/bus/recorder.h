@@ -61,6 +61,8 @@ class Recorder final : public BusSubscriber {
                             handshake->kind,
                             handshake->told,
                             {handshake->offers.begin(), handshake->offers.end()}});
+    } else if (const auto* warning = std::get_if<WarningEvent>(&payload)) {
+      warnings.emplace_back(warning->text);
     }
   }
 
@@ -69,6 +71,7 @@ class Recorder final : public BusSubscriber {
   std::vector<ExchangeCopy> exchanges;
   std::vector<LossCopy> losses;
   std::vector<HandshakeCopy> handshakes;
+  std::vector<std::string> warnings;
 };
 
 }  // namespace tlscope::testing
