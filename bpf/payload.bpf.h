@@ -52,6 +52,7 @@ static __always_inline void emit_chunk(struct emission *emission, const __u32 ca
 		goto out;
 	}
 	submit(record);
+	emission->head.missed = 0; /* told */
 out:
 	emission->head.chunk_offset += len;
 	emission->left -= len;

@@ -17,6 +17,13 @@ struct stream_key {
 	__u32 incarnation;
 };
 
+/* What a call moved whose beginning was not seen, as long as it is not told. */
+struct missed {
+	__u32 len; /* 0: not known */
+	__u8 any;
+	__u8 pad[3];
+};
+
 struct tls_socket {
 	__u64 generation; /* tells apart sockets at one address */
 	__u32 hellos; /* told to userspace: bits by type */
@@ -25,6 +32,7 @@ struct tls_socket {
 	__u8 comm[TLSCOPE_COMM_LEN];
 	struct tlscope_tuple tuple;
 	struct stream_key stream; /* the last stream bound to it */
+	struct missed missed[TLSCOPE_DIRECTIONS]; /* of the next stream bound to it */
 };
 
 /* Not LRU: a socket leaves when the kernel destroys it, so entries cannot leak. */

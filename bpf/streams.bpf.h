@@ -25,6 +25,7 @@ struct stream {
 	__u8 alpn_told;
 	__u8 alpn_len; /* of the protocol's name at alpn, still to be told; 0: none */
 	__u64 alpn; /* user address, which lasts as long as the object */
+	struct missed missed[TLSCOPE_DIRECTIONS];
 };
 
 /* LRU: a process can die without SSL_free, and nothing tells which SSL objects it had. */
@@ -59,6 +60,17 @@ static __always_inline struct stream *get_stream(const struct stream_key *key)
 	return bpf_map_lookup_elem(&streams, key);
 }
 
+/* The stream is the one whose call was missed on the socket. */
+static __always_inline void take_missed(struct stream *stream, struct tls_socket *socket)
+{
+	for (int i = 0; i < TLSCOPE_DIRECTIONS; i++) {
+		if (!socket->missed[i].any)
+			continue;
+		stream->missed[i] = socket->missed[i];
+		socket->missed[i].any = 0;
+	}
+}
+
 /* Says which socket a stream is on. sk is alive: the caller runs inside a call on it, or holds fd.
  */
 static __always_inline void bind_socket(struct stream *stream, const struct stream_key *key,
@@ -69,6 +81,7 @@ static __always_inline void bind_socket(struct stream *stream, const struct stre
 	if (!socket)
 		return;
 	socket->stream = *key;
+	take_missed(stream, socket);
 	if (stream->sock != (__u64)sk)
 		stream->alpn_told = 0;
 	stream->sock = (__u64)sk;

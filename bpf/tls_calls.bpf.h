@@ -15,6 +15,7 @@
 #include "bpf/filters.bpf.h"
 #include "bpf/handshake.bpf.h"
 #include "bpf/memory_bio.bpf.h"
+#include "bpf/missed.bpf.h"
 #include "bpf/payload.bpf.h"
 #include "bpf/points.bpf.h"
 #include "bpf/sockets.bpf.h"
@@ -146,48 +147,6 @@ static __always_inline int is_same_call(struct pt_regs *ctx, const struct tlscop
 	       (point->frame <= 0 && is_same_caller(ctx, call_sp(ctx, point), call));
 }
 
-/* How much a call moved whose beginning is not known; 0 where its end does not tell. */
-static __always_inline __u64 length_told(struct pt_regs *ctx, const struct tlscope_point *point,
-					 int result)
-{
-	__u64 moved = 0;
-	__u64 len = 0;
-
-	if (!value_at(ctx, point, &point->moved, &moved))
-		return point->flags & TLSCOPE_POINT_TELLS_LENGTH ? result : 0;
-	return bpf_probe_read_user(&len, sizeof(len), (const void *)moved) ? 0 : len;
-}
-
-/*
- * The end of a call whose beginning was not seen or is not to be told from another's: it was under
- * way when the programs were attached, or more calls were at a time than the table holds.
- */
-static __always_inline void miss_call(struct pt_regs *ctx, const struct tlscope_point *point,
-				      int result)
-{
-	__u8 direction = (point->flags & TLSCOPE_POINT_WRITES) != 0;
-	struct stream_key key;
-	struct thread *thread;
-	struct stream *stream;
-	__u64 object = 0;
-	__u64 len;
-
-	if (result <= 0 || (point->flags & TLSCOPE_POINT_SHARED) || !process_wanted())
-		return;
-	len = length_told(ctx, point, result);
-	count(TLSCOPE_COUNT_NO_CALL, len);
-	if (!len)
-		return;
-	count(TLSCOPE_COUNT_SEEN, len);
-	thread = get_thread();
-	if (!thread || !value_at(ctx, point, &point->object, &object))
-		return;
-	key = stream_key_of(thread, object);
-	stream = get_stream(&key);
-	if (stream)
-		__sync_fetch_and_add(&stream->bytes[direction & 1], len);
-}
-
 static __always_inline void refuse_end(struct call *call)
 {
 	count(TLSCOPE_COUNT_CALLS_MIXED, 0);
@@ -296,6 +255,19 @@ static __always_inline void fill_head(struct tlscope_ssl_data *head, const struc
 		head->tuple.provenance = TLSCOPE_SOCK_CACHED;
 }
 
+/* One at a time; both directions were hardly missed at once. */
+static __always_inline void tell_missed(struct tlscope_ssl_data *head, struct stream *stream)
+{
+	for (int i = 0; i < TLSCOPE_DIRECTIONS; i++) {
+		if (!stream->missed[i].any)
+			continue;
+		head->missed = 1 + i;
+		head->missed_len = stream->missed[i].len;
+		stream->missed[i].any = 0;
+		return;
+	}
+}
+
 /* The call moved len bytes of plaintext. use_loop: see emit_payload. */
 static __always_inline int deliver(struct thread *thread, const struct ended_call *call, __u64 len,
 				   const int use_loop)
@@ -313,6 +285,7 @@ static __always_inline int deliver(struct thread *thread, const struct ended_cal
 	if (stream->alpn_len)
 		emit_alpn(&key, stream);
 	fill_head(&emission.head, call, stream, len);
+	tell_missed(&emission.head, stream);
 	if (call->direction == TLSCOPE_WRITE)
 		stream->state.unfinished = 0;
 	emission.buf = call->buf;

@@ -16,7 +16,7 @@
 #endif
 
 /* Raised with every change of a layout below; the decoder refuses any other. */
-#define TLSCOPE_ABI_VERSION 5
+#define TLSCOPE_ABI_VERSION 6
 
 /* TASK_COMM_LEN of include/linux/sched.h, the NUL included. */
 #define TLSCOPE_COMM_LEN 16
@@ -210,7 +210,9 @@ struct tlscope_ssl_data {
 	__u8 direction; /* enum tlscope_direction */
 	__u8 ends_call; /* 1: no record of the call follows; the rest of total_len is left out */
 	__u8 socket_pending; /* 1: sock is unknown, and a tlscope_ssl_socket may follow at once */
-	__u8 pad[5];
+	__u8 missed; /* 1 + enum tlscope_direction in which a call before this one moved bytes that
+			no record has and no offset counts; 0: none */
+	__u32 missed_len; /* how many; 0: not known */
 #ifndef __cplusplus
 	__u8 chunk[]; /* C++ has no such member; there the bytes start behind the struct */
 #endif

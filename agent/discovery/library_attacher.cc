@@ -117,6 +117,7 @@ void LibraryAttacher::MarkUsed(const FileKey& key, std::uint32_t pid, Time now) 
   if (processes_.Renew(pid, now)) return;
   const std::string comm = CommOf(pid);
   if (comm.empty() || !processes_.Add({pid, comm}, now)) return;
+  prober_.NoteUnderWay(pid);
   bus_.Publish(Topic::kProcessDiscovered, ProcessEvent{pid, comm, library->name});
 }
 

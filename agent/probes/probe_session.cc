@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "agent/probes/tls_family.h"
+#include "agent/procfs/waiting_threads.h"
 
 namespace tlscope {
 namespace {
@@ -229,6 +230,15 @@ const bpf_program* ProbeSession::ProgramNamed(std::string_view name) const {
   const bool in_pieces = name == kIoExit && !has_loop_;
   const std::string loaded(in_pieces ? kIoExitOld : name);
   return bpf_object__find_program_by_name(skeleton_->obj, loaded.c_str());
+}
+
+void ProbeSession::NoteUnderWay(std::uint32_t pid) {
+  for (const WaitingThread& thread : WaitingThreadsOf(pid)) {
+    const std::uint64_t key = std::uint64_t{pid} << 32 | thread.tid;
+    // Where it fails the loss is counted, and has no place.
+    bpf_map__update_elem(skeleton_->maps.waiting_threads, &key, sizeof key, &thread.fd,
+                         sizeof thread.fd, BPF_ANY);
+  }
 }
 
 void ProbeSession::DetachLibrary(LibraryId library) {

@@ -57,6 +57,7 @@ class ProbeSession final : public Prober {
     return AttachLibrary(path, path);
   }
 
+  void NoteUnderWay(std::uint32_t pid) override;
   void DetachLibrary(LibraryId library) override;
 
   /// Detaches everything: no further record is written once it returns.

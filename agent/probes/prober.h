@@ -31,6 +31,10 @@ class Prober {
   virtual Result<LibraryAttachment> AttachLibrary(const std::string& path,
                                                   const std::string& name) = 0;
 
+  /// A process was found that maps a library which is attached to: what it is in the midst of is
+  /// lost, and is shown to be.
+  virtual void NoteUnderWay(std::uint32_t pid) = 0;
+
   /// Detaches from one library; does nothing when it is not attached to.
   virtual void DetachLibrary(LibraryId library) = 0;
 };

@@ -145,6 +145,7 @@ void MessageBuilder::AddGap(std::uint64_t bytes) {
     decoder_->Lose(sink);
   }
   message_.complete = false;
+  if (bytes == kUnknownGap) bytes = 0;
   Count(bytes);
   const std::uint64_t position = message_.body.size();
   if (!message_.gaps.empty() && message_.gaps.back().position == position) {

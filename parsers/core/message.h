@@ -28,6 +28,9 @@ enum class PacketType : std::uint8_t {
 /// What a WebSocket message is (RFC 6455 11.8).
 enum class FrameKind : std::uint8_t { kNone, kText, kBinary, kClose, kPing, kPong };
 
+/// A gap of which nobody knows the size: more than any message has left, and shown as 0.
+inline constexpr std::uint64_t kUnknownGap = ~std::uint64_t{0};
+
 /// Bytes missing from a message's body because they were lost before the parser saw them.
 struct BodyGap {
   std::uint64_t position;  ///< index in Message::body before which the bytes are missing

@@ -56,7 +56,7 @@ class StreamParser {
   /// The next bytes of the direction, as seen at `ktime_ns` (CLOCK_MONOTONIC). All are taken.
   virtual ParseStatus Feed(std::string_view bytes, std::uint64_t ktime_ns) = 0;
 
-  /// `bytes` bytes of the direction were lost at this place (at least 1).
+  /// `bytes` bytes of the direction were lost at this place (at least 1, or kUnknownGap).
   virtual ParseStatus Gap(std::uint64_t bytes, std::uint64_t ktime_ns) = 0;
 
   /// The speaker paused: a parser with no framing of its own emits what it holds; one that reads a

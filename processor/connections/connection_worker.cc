@@ -116,6 +116,7 @@ void ConnectionWorker::Process(const SSLDataEvent& event) {
     speaker_ = event.direction;
   }
   const std::uint64_t ktime_ns = event.time_ns();
+  if (event.missed) Miss(*event.missed, ktime_ns);
   const DirectionStream::Fit fit = stream.Advance(event.stream_offset, event.data.size());
   if (fit.missing_bytes != 0) Lose(event.direction, fit.missing_bytes, ktime_ns);
   if (fit.overlap_bytes != 0) {
@@ -175,12 +176,25 @@ void ConnectionWorker::CompleteInfo(const SSLDataEvent& event) {
   if (info_.fd < 0) info_.fd = event.fd;
 }
 
+void ConnectionWorker::Miss(const Missed& missed, std::uint64_t ktime_ns) {
+  TellLoss(missed.direction, missed.bytes, ktime_ns);
+  DirectionStream& stream = streams_[Index(missed.direction)];
+  if (stream.started())
+    stream.Gap(missed.bytes != 0 ? missed.bytes : kUnknownGap, ktime_ns);
+  else
+    stream.JoinLate();
+}
+
 void ConnectionWorker::Lose(DataType direction, std::uint64_t bytes, std::uint64_t ktime_ns) {
+  TellLoss(direction, bytes, ktime_ns);
+  streams_[Index(direction)].Gap(bytes, ktime_ns);
+}
+
+void ConnectionWorker::TellLoss(DataType direction, std::uint64_t bytes, std::uint64_t ktime_ns) {
   ++env_.stats.gaps;
   env_.stats.gap_bytes += bytes;
   env_.bus.Publish(Topic::kTlsLost, {ktime_ns, info_.correlation},
                    LossEvent{info_, direction, uuid_.Of(direction), bytes, ktime_ns});
-  streams_[Index(direction)].Gap(bytes, ktime_ns);
 }
 
 void ConnectionWorker::OnMessage(DataType direction, Message&& message) {

@@ -93,7 +93,9 @@ class ConnectionWorker {
   void ReleaseHeld();
   void Process(const SSLDataEvent& event);
   void CompleteInfo(const SSLDataEvent& event);
+  void Miss(const Missed& missed, std::uint64_t ktime_ns);
   void Lose(DataType direction, std::uint64_t bytes, std::uint64_t ktime_ns);
+  void TellLoss(DataType direction, std::uint64_t bytes, std::uint64_t ktime_ns);
   void OnMessage(DataType direction, Message&& message);
   void PublishPlaintext(const SSLDataEvent& event, std::string_view fresh);
   void OnFrame(DataType direction, const FrameRecord& frame);

@@ -25,7 +25,7 @@ DirectionStream::Fit DirectionStream::Advance(std::uint64_t offset, std::uint64_
   } else if (started_) {
     fit.overlap_bytes = std::min(expected_offset_ - offset, bytes);
   }
-  if (!started_) at_start_ = offset == 0;
+  if (!started_) at_start_ = offset == 0 && !joined_late_;
   expected_offset_ = std::max(started_ ? expected_offset_ : 0, offset + bytes);
   started_ = true;
   return fit;

@@ -54,6 +54,9 @@ class DirectionStream {
   /// first piece fits wherever it is: a connection joined in the middle has lost nothing.
   Fit Advance(std::uint64_t offset, std::uint64_t bytes);
 
+  /// Before the first piece: something came before it that is not in its offset.
+  void JoinLate() { joined_late_ = true; }
+
   /// Whether any piece has come.
   bool started() const { return started_; }
 
@@ -61,7 +64,7 @@ class DirectionStream {
   /// stream of unknown protocol may begin to speak a known one.
   void Feed(std::string_view bytes, std::uint64_t ktime_ns, bool starts_call);
 
-  /// `bytes` bytes (at least 1) are missing here.
+  /// `bytes` bytes (at least 1, or kUnknownGap) are missing here.
   void Gap(std::uint64_t bytes, std::uint64_t ktime_ns);
 
   /// The speaker paused: a raw stream's bytes are emitted, and what a body that is shown while it
@@ -100,6 +103,7 @@ class DirectionStream {
   std::uint64_t undecided_ktime_ns_ = 0;
   std::uint64_t expected_offset_ = 0;
   bool started_ = false;
+  bool joined_late_ = false;
   bool at_start_ = false;     // no parser was there yet, and nothing before the first piece
   bool alpn_applies_ = true;  // until the connection changes protocol
   bool raw_ = false;          // parser_ is of protocols_.raw

@@ -174,7 +174,7 @@ struct LossEvent {
   const ConnectionInfo& connection;
   DataType direction;
   std::string_view uuid;
-  std::uint64_t bytes;
+  std::uint64_t bytes;     ///< 0: not known
   std::uint64_t ktime_ns;  ///< CLOCK_MONOTONIC of the event that showed the loss
 
   static constexpr EventKind event_kind() { return EventKind::kEventsLost; }

@@ -110,6 +110,8 @@ Result<Record> DecodeData(std::span<const std::byte> record, std::uint32_t size)
   event.ends_call = wire.ends_call != 0;
   event.socket_pending = wire.socket_pending != 0;
   event.chunk_offset = wire.chunk_offset;
+  if (wire.missed > TLSCOPE_DIRECTIONS) return Refuse("missed direction out of range");
+  if (wire.missed != 0) event.missed = {static_cast<DataType>(wire.missed - 1), wire.missed_len};
   if (wire.moved_ns > wire.header.ktime_ns) return Refuse("moved_ns after the record was made");
   event.moved_ns = wire.moved_ns;
   event.data = {reinterpret_cast<const char*>(record.data()) + sizeof wire, wire.chunk_len};

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace tlscope {
@@ -66,6 +67,13 @@ struct SslId {
   bool operator==(const SslId&) const = default;
 };
 
+/// What an SSL call moved whose beginning was not seen: no piece has it, and no offset counts it.
+struct Missed {
+  DataType direction = DataType::kRead;
+  std::uint32_t bytes = 0;  ///< 0: not known
+  bool operator==(const Missed&) const = default;
+};
+
 /// A piece of the plaintext of one SSL call. `data` points into the ring: valid during the call
 /// that hands it over, no longer.
 struct SSLDataEvent {
@@ -81,6 +89,7 @@ struct SSLDataEvent {
   bool ends_call = false;           ///< no piece of the call follows, even if some of it is left
   bool socket_pending = false;      ///< an SSLSocketEvent may follow at once
   std::uint64_t chunk_offset = 0;   ///< of this piece within the call
+  std::optional<Missed> missed;     ///< before this piece
   std::uint64_t moved_ns = 0;       ///< as time_ns() has it; 0: when the record was made
   std::string_view data;            ///< never empty
 

@@ -96,6 +96,12 @@ std::string_view Read(const v1::RecordedData& from, SSLDataEvent& event) {
     return "stream_offset overflows";
   event.ends_call = whole || from.ends_call();
   event.socket_pending = from.socket_pending();
+  if (from.has_missed()) {
+    Missed& missed = event.missed.emplace(Missed{DataType::kRead, from.missed().bytes()});
+    if (const auto wrong = ReadDirection(from.missed().direction(), missed.direction);
+        !wrong.empty())
+      return wrong;
+  }
   if (const auto wrong = ReadOrigin(from.origin(), event.origin); !wrong.empty()) return wrong;
   event.moved_ns = from.moved_ns();
   if (event.moved_ns > event.origin.ktime_ns) return "moved_ns after the origin's time";

@@ -78,6 +78,14 @@ class Fields {
     out_.End(nested);
   }
 
+  void Lost(int field, const Missed& missed) {
+    const auto nested = out_.Begin(field, 8);
+    out_.Varint(v1::RecordedMissed::kDirectionFieldNumber,
+                static_cast<std::uint64_t>(missed.direction));
+    out_.Varint(v1::RecordedMissed::kBytesFieldNumber, missed.bytes);
+    out_.End(nested);
+  }
+
   template <class Event>
   void Identity(int field, const Event& event) {
     const auto nested = out_.Begin(field, 100);
@@ -127,6 +135,7 @@ void Put(const SSLDataEvent& event, Fields fields, ProtoWriter& out) {
   out.Varint(Numbers::kCallOffsetFieldNumber, event.chunk_offset);
   out.Bool(Numbers::kEndsCallFieldNumber, event.ends_call);
   out.Bool(Numbers::kSocketPendingFieldNumber, event.socket_pending);
+  if (event.missed) fields.Lost(Numbers::kMissedFieldNumber, *event.missed);
   if (event.time_ns() != event.origin.ktime_ns)
     out.Varint(Numbers::kMovedNsFieldNumber, event.time_ns());
   out.Bytes(Numbers::kDataFieldNumber, event.data);

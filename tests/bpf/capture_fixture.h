@@ -140,6 +140,10 @@ class CaptureFixture : public ::testing::TestWithParam<Attachment> {
   /// For a test that was started with options of its own, so that no other starts paused.
   void SetPaused(bool paused) { own_watch_.probes->SetPaused(paused); }
 
+  /// As for a process that has just been found. For a test that was started with options of its
+  /// own.
+  void NoteUnderWay() { own_watch_.probes->NoteUnderWay(static_cast<std::uint32_t>(getpid())); }
+
   /// Attaches to one more library. For a test that was started with options of its own.
   void AttachTo(const std::string& path) {
     const auto attached = own_watch_.probes->AttachLibrary(path);

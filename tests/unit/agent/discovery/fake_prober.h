@@ -23,6 +23,8 @@ class FakeProber final : public Prober {
     return LibraryAttachment{last_, refused};
   }
 
+  void NoteUnderWay(std::uint32_t pid) override { under_way.push_back(pid); }
+
   void DetachLibrary(LibraryId library) override {
     detached.push_back(attached.at(library));
     attached.erase(library);
@@ -31,6 +33,7 @@ class FakeProber final : public Prober {
   std::vector<std::string> asked;     ///< names, each time
   std::vector<std::string> detached;  ///< names, in order
   std::map<LibraryId, std::string> attached;
+  std::vector<std::uint32_t> under_way;  ///< processes, each time
   std::vector<RefusedFunction> refused;  ///< of whatever is attached from now on
   std::optional<Error> failure;          ///< of whatever is asked for from now on
   std::string libraries_in;              ///< what lies elsewhere is no library

@@ -217,6 +217,7 @@ TEST_F(LibraryAttacherTest, NamesTheProcessesThatMapALibrary) {
   EXPECT_TRUE(Map(library, kStart + 1ms, pid)) << "by what is remembered of the file";
   ASSERT_THAT(libraries.processes().All(), SizeIs(1));
   EXPECT_EQ(libraries.processes().All()[0].pid, pid);
+  EXPECT_THAT(prober.under_way, ElementsAre(pid));
   EXPECT_THAT(events.topics, ElementsAre(Topic::kLibraryAttached, Topic::kProcessDiscovered));
   prober.failure = kNoOpenSsl;
   EXPECT_TRUE(Map(File("libc.so.6"), kStart, 1));

@@ -108,6 +108,32 @@ TEST_F(EventProcessorTest, CountsTheTimeOfARequestFromTheBeginningOfItsWrite) {
   EXPECT_EQ(seen.exchanges[0].request_ktime_ns, kStart);
 }
 
+TEST_F(EventProcessorTest, ReportsWhatWasMissedOfTheOtherDirection) {
+  TracedSsl ssl;
+  auto answer = ssl.Call(TLSCOPE_WRITE, kOk, kStart + 5);
+  answer.wire.missed = 1 + TLSCOPE_READ;
+  Take(answer.Encode());
+  Read(ssl, Get("/next"));
+  ASSERT_THAT(seen.losses, SizeIs(1));
+  EXPECT_EQ(seen.losses[0].bytes, 0U) << "not known how many";
+  EXPECT_EQ(seen.losses[0].direction, DataType::kRead);
+  EXPECT_EQ(seen.topics.front(), Topic::kTlsLost);
+  ASSERT_THAT(seen.messages, SizeIs(2));
+  EXPECT_EQ(seen.messages[1].message.target, "/next");
+  EXPECT_EQ(stats().gaps, 1U);
+}
+
+TEST_F(EventProcessorTest, EndsAMessageOfWhichAnUnknownPartWasMissed) {
+  TracedSsl ssl;
+  Read(ssl, "POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nab");
+  auto next = ssl.Call(TLSCOPE_READ, Get("/next"), kStart);
+  next.wire.missed = 1 + TLSCOPE_READ;
+  Take(next.Encode());
+  ASSERT_THAT(seen.messages, SizeIs(2));
+  EXPECT_FALSE(seen.messages[0].message.complete);
+  EXPECT_EQ(seen.messages[1].message.target, "/next");
+}
+
 TEST_F(EventProcessorTest, ReportsALossBeforeWhatFollowsIt) {
   TracedSsl ssl;
   Write(ssl, "POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nab");

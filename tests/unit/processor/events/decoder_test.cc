@@ -47,6 +47,8 @@ TEST(DecoderTest, TakesEveryFieldOfADataRecord) {
   record.wire.chunk_offset = 30;
   record.wire.moved_ns = 999'999'000;
   record.wire.ends_call = 1;
+  record.wire.missed = 1 + TLSCOPE_WRITE;
+  record.wire.missed_len = 77;
   record.wire.tuple = testing::Ipv4Tuple();
   const testing::Bytes bytes = record.Encode();
   const SSLDataEvent event = DecodeData(bytes);
@@ -69,6 +71,7 @@ TEST(DecoderTest, TakesEveryFieldOfADataRecord) {
   EXPECT_EQ(event.chunk_offset, 30U);
   EXPECT_EQ(event.time_ns(), 999'999'000U);
   EXPECT_TRUE(event.ends_call);
+  EXPECT_EQ(event.missed, (Missed{DataType::kWrite, 77}));
   EXPECT_EQ(event.data, "hello");
 }
 
@@ -130,6 +133,7 @@ TEST(DecoderTest, RefusesEveryFieldOutOfRange) {
   ExpectDataRefused("stream_offset", [](auto& wire) { wire.stream_offset = kMax - 6; });
   ExpectDataRefused("moved_ns", [](auto& wire) { wire.moved_ns = wire.header.ktime_ns + 1; });
   ExpectDataRefused("direction", [](auto& wire) { wire.direction = 2; });
+  ExpectDataRefused("missed direction", [](auto& wire) { wire.missed = 3; });
   ExpectDataRefused("family", [](auto& wire) { wire.tuple.family = 1; });
   ExpectDataRefused("provenance", [](auto& wire) { wire.tuple.provenance = 5; });
   ExpectDataRefused("comm", [](auto& wire) { std::memset(wire.header.comm, 'x', 16); });

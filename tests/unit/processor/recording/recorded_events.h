@@ -77,6 +77,7 @@ inline std::vector<Record> EveryKind() {
   piece.call_bytes = 100;
   piece.chunk_offset = 95;
   piece.moved_ns = piece.origin.ktime_ns - 1;
+  piece.missed = Missed{DataType::kRead, 0xffff'ffff};
   piece.ends_call = true;
   SSLDataEvent bare = MakeData("bare");
   bare.socket = {};
@@ -84,6 +85,7 @@ inline std::vector<Record> EveryKind() {
   bare.provenance = Provenance::kUnknown;
   bare.fd = -1;
   bare.socket_pending = true;
+  bare.missed = Missed{DataType::kWrite, 0};
   ConnDataEvent opened{
       MakeOrigin(2), {99, 1}, MakeTuple(AddressFamily::kIpv4), ConnDataEvent::State::kOpened};
   ConnDataEvent closed{MakeOrigin(3), {99, 1}, {}, ConnDataEvent::State::kClosed};

@@ -54,6 +54,7 @@ void ExpectSame(const SSLDataEvent& read, const SSLDataEvent& was) {
   EXPECT_EQ(read.ends_call, was.ends_call);
   EXPECT_EQ(read.socket_pending, was.socket_pending);
   EXPECT_EQ(read.chunk_offset, was.chunk_offset);
+  EXPECT_EQ(read.missed, was.missed);
   EXPECT_EQ(read.time_ns(), was.time_ns());
   EXPECT_EQ(read.data, was.data);
 }

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Calls whose beginning was not seen: they were under way when the programs were attached, or more
+ * were at a time than the table holds. What they moved is a loss, which stands before whatever
+ * comes next of its object. Few ends of calls tell the object; of a thread that waits in the kernel
+ * when the programs come, userspace tells the descriptor.
+ */
+#ifndef TLSCOPE_MISSED_BPF_H
+#define TLSCOPE_MISSED_BPF_H
+
+#include "bpf/base/counters.bpf.h"
+#include "bpf/base/kernel_types.bpf.h"
+#include "bpf/filters.bpf.h"
+#include "bpf/points.bpf.h"
+#include "bpf/sockets.bpf.h"
+#include "bpf/streams.bpf.h"
+#include "bpf/threads.bpf.h"
+#include "bpf/tlscope_abi.h"
+
+/* LRU: most threads that wait are in no call of a TLS library. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64); /* bpf_get_current_pid_tgid() */
+	__type(value, __s32); /* the descriptor of the system call that it is in */
+} waiting_threads SEC(".maps");
+
+/* How much the call moved; 0 where its end does not tell. */
+static __always_inline __u64 length_told(struct pt_regs *ctx, const struct tlscope_point *point,
+					 int result)
+{
+	__u64 moved = 0;
+	__u64 len = 0;
+
+	if (!value_at(ctx, point, &point->moved, &moved))
+		return point->flags & TLSCOPE_POINT_TELLS_LENGTH ? result : 0;
+	return bpf_probe_read_user(&len, sizeof(len), (const void *)moved) ? 0 : len;
+}
+
+static __always_inline void note_missed(struct missed *missed, __u64 len)
+{
+	missed->any = 1;
+	missed->len = len < ~0U ? len : ~0U;
+}
+
+/*
+ * On the socket that the thread waits for, or did. Only for the first call of a thread to be seen:
+ * that it ends says that the thread was in it all the time.
+ */
+static __always_inline void note_missed_on_socket(__u8 direction, __u64 len)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	__s32 *fd = bpf_map_lookup_elem(&waiting_threads, &id);
+	struct tls_socket *socket;
+	struct stream *stream;
+	struct sock *sk;
+
+	if (!fd)
+		return;
+	sk = sock_of_fd(*fd);
+	bpf_map_delete_elem(&waiting_threads, &id);
+	socket = sk ? get_socket(sk) : NULL;
+	if (!socket)
+		return;
+	stream = bpf_map_lookup_elem(&streams, &socket->stream);
+	if (stream && stream->sock == (__u64)sk)
+		note_missed(&stream->missed[direction & 1], len);
+	else
+		note_missed(&socket->missed[direction & 1], len);
+}
+
+/* A call ends whose beginning was not seen, or is not to be told from another's. */
+static __always_inline void miss_call(struct pt_regs *ctx, const struct tlscope_point *point,
+				      int result)
+{
+	__u8 direction = (point->flags & TLSCOPE_POINT_WRITES) != 0;
+	struct stream_key key;
+	struct thread *thread;
+	struct stream *stream;
+	__u64 object = 0;
+	__u64 len;
+
+	if (result <= 0 || (point->flags & TLSCOPE_POINT_SHARED) || !process_wanted())
+		return;
+	len = length_told(ctx, point, result);
+	count(TLSCOPE_COUNT_NO_CALL, len);
+	if (len)
+		count(TLSCOPE_COUNT_SEEN, len);
+	thread = find_thread();
+	if (!value_at(ctx, point, &point->object, &object)) {
+		if (!thread)
+			note_missed_on_socket(direction, len);
+		return;
+	}
+	thread = get_thread();
+	if (!thread)
+		return;
+	key = stream_key_of(thread, object);
+	stream = get_stream(&key);
+	if (stream)
+		note_missed(&stream->missed[direction & 1], len);
+}
+
+#endif /* TLSCOPE_MISSED_BPF_H */
