@@ -29,10 +29,10 @@
 
 /*
  * Frames this far apart lie on different stacks (coroutines, signal stacks): no conclusion. Stacks
- * of coroutines lie side by side, so it is less than they have, and more than OpenSSL and a
- * program's callback take.
+ * of coroutines lie side by side, so it is less than the 32 KiB that small ones have, and more than
+ * OpenSSL and a program's callback take, a buffer of a TLS record (16 KiB) included.
  */
-#define STACK_WINDOW (1 << 16)
+#define STACK_WINDOW (24 << 10)
 
 /* What tells callers apart that call from one place. */
 struct caller {

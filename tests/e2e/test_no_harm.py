@@ -56,13 +56,19 @@ def test_a_signal_stack_is_within_an_ssl_call(check, stack):
 @pytest.mark.parametrize("order", ["rising", "falling"])
 @pytest.mark.parametrize("count", [1, 2, 8])
 def test_coroutines_yield_within_ssl_calls(check, count, order):
-    check("coroutines.c", "openssl-3.0", count, order, 1)
+    check("coroutines.c", "openssl-3.0", count, order, 1, 256)
+
+
+@pytest.mark.parametrize("order", ["rising", "falling"])
+@pytest.mark.parametrize("stack_kib", [32, 64])
+def test_calls_on_small_stacks_are_not_taken_for_nested(check, stack_kib, order):
+    check("coroutines.c", "openssl-3.0", 8, order, 1, stack_kib)
 
 
 @pytest.mark.parametrize("order", ["rising", "falling"])
 @pytest.mark.parametrize("threads", [2, 3])
 def test_coroutines_go_on_in_other_threads(check, threads, order):
-    check("coroutines.c", "openssl-3.0", 8, order, threads)
+    check("coroutines.c", "openssl-3.0", 8, order, threads, 256)
 
 
 def test_greenlets_yield_within_ssl_calls(capture, credentials):

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * coroutines PORT COUNT rising|falling THREADS: a coroutine for each connection, which yields in
- * its BIO's callbacks, within SSL calls, as those do that replace read(2) and write(2). Stacks are
- * at rising or falling addresses. With more than one thread each coroutine is resumed by another
- * one than it yielded on.
+ * coroutines PORT COUNT rising|falling THREADS STACK_KIB: a coroutine for each connection, which
+ * yields in its BIO's callbacks, within SSL calls, as those do that replace read(2) and write(2).
+ * Stacks lie side by side, at rising or falling addresses. With more than one thread each coroutine
+ * is resumed by another one than it yielded on.
  */
 #define _GNU_SOURCE
 #include <poll.h>
@@ -13,7 +13,7 @@
 
 #include "tls_client.h"
 
-enum { STACK_BYTES = 1 << 18, MOST = 32, MOST_THREADS = 4, ROUNDS = 3 };
+enum { MOST = 32, MOST_THREADS = 4, ROUNDS = 3 };
 
 struct coroutine {
   struct connection connection;
@@ -24,6 +24,7 @@ struct coroutine {
 
 static struct coroutine coroutines[MOST];
 static int count, threads, left;
+static size_t stack_bytes;
 static pthread_barrier_t everybody;
 
 /* On whichever thread it goes on. */
@@ -59,15 +60,15 @@ static void talk(int index) {
 }
 
 static void prepare_coroutines(int rising) {
-  char* stacks = (char*)mmap(NULL, (size_t)STACK_BYTES * MOST, PROT_READ | PROT_WRITE,
+  char* stacks = (char*)mmap(NULL, stack_bytes * MOST, PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
   for (int i = 0; i < count; i++) {
     struct coroutine* coroutine = &coroutines[i];
 
     getcontext(&coroutine->own);
-    coroutine->own.uc_stack.ss_sp = stacks + (size_t)STACK_BYTES * (rising ? i : count - 1 - i);
-    coroutine->own.uc_stack.ss_size = STACK_BYTES;
+    coroutine->own.uc_stack.ss_sp = stacks + stack_bytes * (size_t)(rising ? i : count - 1 - i);
+    coroutine->own.uc_stack.ss_size = stack_bytes;
     makecontext(&coroutine->own, (void (*)(void))talk, 1, i);
   }
 }
@@ -107,9 +108,10 @@ static void* run(void* argument) {
 int main(int argc, char** argv) {
   pthread_t others[MOST_THREADS];
 
-  if (argc != 5) return 2;
+  if (argc != 6) return 2;
   count = atoi(argv[2]);
   threads = atoi(argv[4]);
+  stack_bytes = (size_t)atoi(argv[5]) << 10;
   if (count < 1 || count > MOST || threads < 1 || threads > MOST_THREADS) return 2;
   prepare_coroutines(strcmp(argv[3], "rising") == 0);
   pthread_barrier_init(&everybody, NULL, (unsigned)threads);
