@@ -118,6 +118,17 @@ void EventBus::Wake() {
   waiting_.clear();
 }
 
+bool EventsPerSecond::Take(std::uint64_t limit, std::uint64_t ktime_ns) {
+  // Times of events go back a little now and then.
+  if (ktime_ns >= second_began_ns_ + kSecondNs) {
+    second_began_ns_ = ktime_ns;
+    taken_ = 0;
+  }
+  if (taken_ >= limit) return false;
+  ++taken_;
+  return true;
+}
+
 BusPublisher::BusPublisher(EventBus& bus, std::size_t ring_bytes, bool limited)
     : ring_(ring_bytes), bus_(bus), limited_(limited) {}
 
@@ -141,15 +152,7 @@ bool BusPublisher::Admit(Topic topic, std::uint64_t ktime_ns) {
   const std::uint64_t limit = bus_.max_events_per_second_.load(std::memory_order_relaxed);
   if (untold_ != 0) Tick(ktime_ns);
   if (limit == 0 || (LimitedTopics() & Only(topic)) == 0) return true;
-  // Times of events go back a little now and then.
-  if (ktime_ns >= window_start_ns_ + kSecondNs) {
-    window_start_ns_ = ktime_ns;
-    window_events_ = 0;
-  }
-  if (window_events_ < limit) {
-    ++window_events_;
-    return true;
-  }
+  if (admitted_.Take(limit, ktime_ns)) return true;
   rate_limited_.store(rate_limited() + 1, std::memory_order_relaxed);
   ++untold_;
   Tick(ktime_ns);
@@ -174,7 +177,13 @@ void BusPublisher::Deliver(Topic topic, const EventMeta& meta, const BusPayload&
   for (BusSubscriber* subscriber : bus_.subscribers_[static_cast<std::size_t>(topic)]) {
     subscriber->OnBusEvent(topic, payload);
   }
-  if (Records(topic)) Record(topic, meta, payload);
+  if (Records(topic) && Keeps(topic, meta.ktime_ns)) Record(topic, meta, payload);
+}
+
+/// Whether somebody reads the event now, or may ask for it later.
+bool BusPublisher::Keeps(Topic topic, std::uint64_t ktime_ns) {
+  if ((bus_.read_topics_.load(std::memory_order_relaxed) & Only(topic)) != 0) return true;
+  return kept_unread_.Take(EventBus::kUnreadPerSecond, ktime_ns);
 }
 
 void BusPublisher::Record(Topic topic, const EventMeta& meta, const BusPayload& payload) {

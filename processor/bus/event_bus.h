@@ -56,6 +56,9 @@ class EventBus {
  public:
   /// Events of one publisher that a new Subscription may still ask for, if they fit the ring.
   static constexpr std::size_t kHistory = BusRing::kHistory;
+  /// Kept of a publisher in a second for those who may come, while nobody reads. Of more the
+  /// history would be a tenth of a second, and to keep an event costs as much as to show it.
+  static constexpr std::uint64_t kUnreadPerSecond = 10 * kHistory;
   static constexpr std::size_t kMaxPublishers = 16;
   /// Kept of a body while nobody reads whole ones.
   static constexpr std::size_t kHistoryBodyBytes = 4096;
@@ -133,6 +136,17 @@ class EventBus {
   std::mutex agent_mutex_;  // serialises the agent's publisher
 };
 
+/// A number of events in each second of CLOCK_MONOTONIC.
+class EventsPerSecond {
+ public:
+  /// Whether one more is within `limit`; then it counts.
+  bool Take(std::uint64_t limit, std::uint64_t ktime_ns);
+
+ private:
+  std::uint64_t second_began_ns_ = 0;
+  std::uint64_t taken_ = 0;
+};
+
 /// Publishes from one thread at a time: wait-free, nothing is allocated once its buffers have
 /// grown, and what its readers do makes no difference.
 class BusPublisher {
@@ -167,6 +181,7 @@ class BusPublisher {
 
   bool Admit(Topic topic, std::uint64_t ktime_ns);
   bool Records(Topic topic) const;
+  bool Keeps(Topic topic, std::uint64_t ktime_ns);
   void Deliver(Topic topic, const EventMeta& meta, const BusPayload& payload) noexcept;
   void Record(Topic topic, const EventMeta& meta, const BusPayload& payload);
 
@@ -175,8 +190,8 @@ class BusPublisher {
   const bool limited_;
   std::vector<char> buffer_;
   std::uint64_t sequence_ = 0;  ///< of the latest event recorded
-  std::uint64_t window_start_ns_ = 0;
-  std::uint64_t window_events_ = 0;
+  EventsPerSecond admitted_;
+  EventsPerSecond kept_unread_;
   std::uint64_t untold_ = 0;  ///< dropped by the limit since it was last told of
   std::uint64_t told_ns_ = 0;
   std::atomic<std::uint64_t> rate_limited_ = 0;

@@ -152,6 +152,22 @@ TEST_F(EventBusTest, KeepsTheLastThousandEvents) {
   EXPECT_EQ(texts.back(), "/2999");
 }
 
+TEST_F(EventBusTest, KeepsTheFirstOfVeryManyInASecondWhileNobodyReads) {
+  constexpr std::uint64_t kSecondNs = 1'000'000'000;
+  for (std::uint64_t i = 0; i < EventBus::kUnreadPerSecond + 5; ++i)
+    PublishExchange(publisher, "/" + std::to_string(i), kSecondNs);
+  EXPECT_THAT(Texts(*bus.Subscribe(To("#", {}, 1))), ElementsAre("/9999"));
+  PublishExchange(publisher, "/next", 2 * kSecondNs);
+  EXPECT_THAT(Texts(*bus.Subscribe(To("#", {}, 1))), ElementsAre("/next"));
+}
+
+TEST_F(EventBusTest, KeepsEveryEventThatSomebodyReads) {
+  const auto all = bus.Subscribe(To("#"));
+  for (std::uint64_t i = 0; i < EventBus::kUnreadPerSecond + 5; ++i)
+    PublishExchange(publisher, "/", 1);
+  EXPECT_EQ(Count(*all) + all->TakeLost(), EventBus::kUnreadPerSecond + 5);
+}
+
 TEST_F(EventBusTest, BringsTheHistoriesOfPublishersIntoTheOrderOfTheirTimes) {
   BusPublisher& other = bus.MakePublisher();
   PublishExchange(publisher, "/1", 10);
@@ -231,6 +247,7 @@ TEST_F(EventBusTest, TellsASlowReaderExactlyWhatItMissed) {
 
 TEST_F(EventBusTest, TellsOfALossThatNothingFollows) {
   const auto slow = bus.Subscribe(To("events.conn.#"));
+  const auto of_the_others = bus.Subscribe(To("#"));  // so that all are kept
   publisher.Publish(Topic::kConnOpened, {}, LibraryEvent{"/lib", ""});
   for (int i = 0; i < 50'000; ++i) PublishExchange(publisher, "/");
   EXPECT_EQ(Count(*slow), 0U);
