@@ -13,8 +13,8 @@ from text_format import READ, WRITE
 
 _BODY = b"0123456789abcdef" * 3000  # three TLS records
 
-# Those of programs/tls_peer.c that each library has. OpenSSL has SSL_write_ex2 from 3.3 on; where it
-# is, SSL_write_ex calls it.
+# Those of programs/tls_peer.c that each library has. OpenSSL has SSL_write_ex2 from 3.3 on; where
+# it is, SSL_write_ex calls it.
 _FUNCTIONS = {
     "openssl-1.1.1": ("SSL_write", "SSL_write_ex", "BIO_f_ssl"),
     "openssl-3.0": ("SSL_write", "SSL_write_ex", "BIO_f_ssl"),
@@ -26,8 +26,8 @@ _FUNCTIONS = {
 
 @pytest.fixture(name="capture_talks")
 def _capture_talks(capture, builder, credentials):
-    """Captures what Pairs say, one for all functions of a library; the Pairs by function, and what the
-    agent left."""
+    """Captures what Pairs say, one for each way to use a library; the Pairs by what they use, and
+    what the agent left."""
 
     def run(library, attach):
         with contextlib.ExitStack() as stack:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What takes long to write is shown with the time at which it began, and its exchange lasts from then
-on."""
+"""What takes long to write is shown with the time at which it began, and its exchange lasts from
+then on."""
 
 import time
 
@@ -22,8 +22,8 @@ _PIECE = 1 << 15
 
 
 class Talk:
-    """Something short and its answer, then something that takes the client long to write, because the
-    server reads it bit by bit, and its answer."""
+    """Something short and its answer, then something that takes the client long to write, because
+    the server reads it bit by bit, and its answer."""
 
     def __init__(self, client, server):
         self.client, self.server = client, server

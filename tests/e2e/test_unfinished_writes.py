@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a program sent by a write that never ended well is counted, once. A write that is tried again
-until it ends is shown as one."""
+"""What a program sent by a write that never ended well is counted, once. A write that is tried
+again until it ends is shown as one."""
+
+import re
 
 import pytest
 
 import conversation
+import tlscope
 from conversation import REQUEST
+from recordings import Recorder
 
 # Far more than both systems keep for their programs: no write of it ends before the server reads.
 _BUFFER = 1 << 16
@@ -88,6 +92,18 @@ def test_a_connection_is_closed_before_the_write_is_tried_again(agent, client, t
     tls_server.receive(_PART)
     client.ask("close")
     check_counted(agent, client, _PART)
+
+
+def test_a_recorder_counts_as_a_capture_does(client, tls_server, file, scratch):
+    with Recorder(scratch / "recording", "--pid", str(client.pid)) as recorder:
+        client.tell("send", file=file)
+        tls_server.receive(_PART)
+        client.kill()
+        assert recorder.stop() == tlscope.DONE
+    said = "\n".join(recorder.stderr)
+    (count,) = re.findall(r"unfinished writes 1 \((\d+) bytes\)", said)
+    assert _PART <= int(count) <= len(_DATA)
+    assert f"events seen: 1 ({count} bytes)" in said
 
 
 def test_the_capture_ends_within_a_write(agent, client, tls_server, file):

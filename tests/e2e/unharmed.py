@@ -61,9 +61,9 @@ class Waiting:
 
 
 def check_unharmed(capture, start, control, left_writes=None):
-    """The Waiting that `start()` makes ends as that of `control()`, which no agent can see, both when
-    an agent leaves it out and when it captures it. What was captured of it, and what it printed.
-    Nothing is lost but the Count of `left_writes`, which had sent something when they were left."""
+    """The Waiting that `start()` makes ends as that of `control()`, which no agent can see, both
+    when an agent leaves it out and when it captures it. What was captured of it, and what it
+    printed. Nothing is lost but the Count of `left_writes`, which had sent something by then."""
     with control() as program:
         expected = program.run()
     assert (expected.status, expected.stderr) == (0, ""), f"without an agent: {expected}"

@@ -20,8 +20,8 @@ class Peer(command_loop.Actor):
         self._connection = None
 
     def listen(self, command):
-        """Opens a port of the system's choice. With `buffer`, the system keeps so many bytes that were
-        not received yet, and as many for itself."""
+        """Opens a port of the system's choice. With `buffer`, the system keeps about so many bytes
+        that were not received yet."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(command["certificate"], command["key"])
         address = command["address"]
@@ -42,7 +42,7 @@ class Peer(command_loop.Actor):
 
     def connect(self, command):
         """Connects and shakes hands. With `timeout`, OpenSSL sees a non-blocking socket; with
-        `buffer`, the system keeps so many bytes to be sent."""
+        `buffer`, the system keeps about so many bytes to be sent."""
         context = ssl.create_default_context(cafile=command["certificate"])
         if command.get("tls") == "1.2":
             context.maximum_version = ssl.TLSVersion.TLSv1_2
