@@ -3,6 +3,7 @@
 again until it ends is shown as one."""
 
 import re
+import socket
 
 import pytest
 
@@ -10,6 +11,7 @@ import conversation
 import tlscope
 from conversation import REQUEST
 from recordings import Recorder
+from tlscope import Count
 
 # Far more than both systems keep for their programs: no write of it ends before the server reads.
 _BUFFER = 1 << 16
@@ -141,3 +143,39 @@ def test_what_is_refused_in_place_of_another_try_is_not_shown(agent, client, tls
         client.answer()
     client.ask("close")
     check_counted(agent, client, _PART)
+
+
+def test_a_write_that_sends_nothing_is_not_counted(agent, client, tls_server):
+    """The system takes one write, whose answer is that nobody is there, and refuses the next."""
+    tls_server.kill()
+    with pytest.raises(AssertionError, match="Error"):
+        for _ in range(100):
+            client.send(b"GET / HTTP/1.1\r\n\r\n")
+    outcome = agent.stop()
+    assert outcome.summary.unfinished == Count(0, 0)
+    assert outcome.summary.seen == outcome.summary.delivered
+
+
+def test_a_write_that_does_not_get_beyond_the_handshake_is_not_counted(capture, tls_client):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        tls_client.connect(silent.getsockname()[1], lazy=True)
+        with capture("--pid", str(tls_client.pid)) as agent:
+            tls_client.tell("send", bytes=b"GET / HTTP/1.1\r\n\r\n")
+            accepted, _ = silent.accept()
+            with accepted:
+                assert accepted.recv(1)
+                tls_client.kill()
+            outcome = agent.stop()
+    assert outcome.summary.unfinished == Count(0, 0)
+    assert outcome.summary.seen == Count(0, 0)
+
+
+def test_writes_to_other_ports_are_not_counted(capture, client, tls_server, file):
+    nobodys = ("--port", "9")
+    with capture("--pid", str(client.pid), *nobodys) as agent:
+        client.tell("send", file=file)
+        tls_server.receive(_PART)
+        client.kill()
+        outcome = agent.stop()
+    assert outcome.summary.unfinished == Count(0, 0)
+    assert outcome.summary.seen == Count(0, 0)

@@ -41,8 +41,9 @@ class Peer(command_loop.Actor):
         return self._describe()
 
     def connect(self, command):
-        """Connects and shakes hands. With `timeout`, OpenSSL sees a non-blocking socket; with
-        `buffer`, the system keeps about so many bytes to be sent."""
+        """Connects and shakes hands, where it is `lazy` only when there is something to send. With
+        `timeout`, OpenSSL sees a non-blocking socket; with `buffer`, the system keeps about so many
+        bytes to be sent."""
         context = ssl.create_default_context(cafile=command["certificate"])
         if command.get("tls") == "1.2":
             context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -50,7 +51,11 @@ class Peer(command_loop.Actor):
         if "buffer" in command:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, command["buffer"])
         plain.settimeout(command.get("timeout"))
-        self._connection = context.wrap_socket(plain, server_hostname="localhost")
+        self._connection = context.wrap_socket(
+            plain,
+            server_hostname="localhost",
+            do_handshake_on_connect=not command.get("lazy", False),
+        )
         return self._describe()
 
     def send(self, command):
