@@ -160,6 +160,11 @@ class NativePeer:
         assert line is not None, f"the program ended: {self._process.wait(DEADLINE_S)}"
         return line.decode().split()
 
+    def use(self, functions):
+        """From now on sends and receives by these; whether its library has them."""
+        self.tell("by", functions)
+        return self.answer() == ["1"]
+
     def listen(self):
         """Opens a port; its number."""
         self.tell("listen", self._credentials.certificate, self._credentials.key)
@@ -194,22 +199,33 @@ def transfer(sender, receiver, data):
 
 
 class Pair:
-    """A client and a server with the same library, connected."""
+    """A client and a server with the same library, connected. Both use `functions`, which their
+    library must have."""
 
-    def __init__(self, build, credentials, stack, launcher=()):
+    def __init__(self, build, credentials, stack, launcher=(), functions="SSL_write"):
         self.build = build
         self.client = stack.enter_context(NativePeer(build, credentials, launcher))
         self.server = stack.enter_context(NativePeer(build, credentials, launcher))
+        for peer in (self.client, self.server):
+            assert peer.use(functions), f"{build.functions_in} has no {functions}"
         self.client_end, self.server_end = connect(self.client, self.server)
-        self._said = []
+        self.said = []
 
     def talk(self, agent, body=b"hello"):
         """Exchanges a request and a response, and checks that everything said since the first time
         was captured, at both ends."""
+        self.say(body)
+        self.check(agent)
+
+    def say(self, body=b"hello"):
+        """Exchanges a request and a response."""
         request = b"POST /%d HTTP/1.1\r\nHost: peer\r\n" % self.client.pid
         request += b"Content-Length: %d\r\n\r\n" % len(body) + body
         response = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body[::-1]
         transfer(self.client, self.server, request)
         transfer(self.server, self.client, response)
-        self._said.append((request, response))
-        check_exchanges(agent, self.client_end, self.server_end, self._said)
+        self.said.append((request, response))
+
+    def check(self, agent):
+        """Checks that everything said was captured, at both ends."""
+        check_exchanges(agent, self.client_end, self.server_end, self.said)

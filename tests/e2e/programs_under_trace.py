@@ -102,6 +102,11 @@ class CommandedProgram:
         """Of the process."""
         return self._process.pid
 
+    def kill(self):
+        """Ends it, whatever it is about."""
+        self._process.kill()
+        self._process.wait(DEADLINE_S)
+
     def tell(self, do, **arguments):
         """Gives a command; its answer is to be fetched later."""
         for key, value in arguments.items():
@@ -143,10 +148,10 @@ class TlsPeer(CommandedProgram):
         super().__init__("tls_peer.py", **how)
         self._credentials = credentials
 
-    def listen(self, address="127.0.0.1"):
+    def listen(self, address="127.0.0.1", **how):
         """Opens a port; its number."""
-        certificate, key = self._credentials.certificate, self._credentials.key
-        return self.ask("listen", address=address, certificate=certificate, key=key)["port"]
+        how |= {"certificate": self._credentials.certificate, "key": self._credentials.key}
+        return self.ask("listen", address=address, **how)["port"]
 
     def connect(self, port, address="127.0.0.1", **how):
         """Connects to a server, which must accept meanwhile; this End."""

@@ -17,6 +17,17 @@ WORKS, MISSING = 0, 3
 _WAITS = "#include <stdio.h>\nint main(void) { return getchar(); }"
 
 
+# As OpenSSL's, but that there is nothing behind them that both of a kind call.
+_APART = """
+#include <stddef.h>
+int SSL_read(void* ssl, void* buf, int num) { return ssl && buf ? num : -1; }
+int SSL_read_ex(void* ssl, void* buf, size_t num, size_t* read) { return ssl && (*read = num); }
+int SSL_write(void* ssl, const void* buf, int num) { return ssl && buf ? num : -1; }
+int SSL_write_ex(void* ssl, void* buf, size_t num, size_t* sent) { return ssl && (*sent = num); }
+void* BIO_f_ssl(void) { return NULL; }
+"""
+
+
 def diagnose(*options, launcher=()):
     """Runs it; the status and the parsed report."""
     result = tlscope.run("doctor", "--json", *options, launcher=launcher)
@@ -163,6 +174,31 @@ def test_other_tls_is_named(able_to_capture, scratch):
     assert f"TLS by GnuTLS is not captured: program ({running[0].pid})." in text
     assert f"TLS by Go's crypto/tls is not captured: go-program ({running[1].pid})." in text
     assert "No process maps OpenSSL or BoringSSL now" in text
+
+
+def test_calls_that_are_not_seen_are_named_with_the_reason(able_to_capture, scratch):
+    library, program = scratch / "libssl.so.3", scratch / "program"
+    (scratch / "apart.c").write_text(_APART)
+    (scratch / "waits.c").write_text(_WAITS)
+    make = ["gcc", "-O1", "-fPIC", "-shared", "-o", library, scratch / "apart.c"]
+    subprocess.run(make, check=True)
+    link = ["-Wl,--no-as-needed", library, f"-Wl,-rpath,{scratch}"]
+    subprocess.run(["gcc", "-o", program, scratch / "waits.c", *link], check=True)
+    with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            _, report = eventually(
+                lambda: of_all(*diagnose("--seconds", "0", *pids(process)), 1),
+                "the program has been started in full",
+            )
+            text = tlscope.run("doctor", "--seconds", "0", *pids(process)).stdout
+        finally:
+            process.kill()
+    (diagnosed,) = report["libraries"]
+    assert diagnosed["path"] == str(library)
+    assert (diagnosed["read_point"], diagnosed["write_point"]) == ("public", "public")
+    (refused,) = diagnosed["refused"]
+    assert refused["function"] == "BIO_f_ssl" and "public functions" in refused["reason"]
+    assert f"BIO_f_ssl: {refused['reason']}" in text
 
 
 def test_without_privileges_it_says_so_and_ends_with_3(able_to_capture):

@@ -9,6 +9,7 @@ import re
 import pytest
 
 from conversation import REQUEST
+from tlscope import Count
 from unharmed import Waiting, check_said, check_unharmed
 
 LIBRARIES = ("openssl-1.1.1", "openssl-3.0", "openssl-3.5", "static-symtab")
@@ -18,7 +19,7 @@ LIBRARIES = ("openssl-1.1.1", "openssl-3.0", "openssl-3.5", "static-symtab")
 def _check(capture, builder, nginx):
     """Checks a program of programs/, linked with a library, that is given nginx's port and words."""
 
-    def check(source, library, *words):
+    def check(source, library, *words, left_writes=None):
         words = (nginx.port, *words)
         build = builder.build(library, source)
         hidden = builder.build(builder.hidden, source)
@@ -26,6 +27,7 @@ def _check(capture, builder, nginx):
             capture,
             lambda: Waiting(build.program, *words, environment=build.environment),
             lambda: Waiting(hidden.program, *words),
+            left_writes,
         )
         check_said(messages, nginx.port, told)
 
@@ -45,6 +47,12 @@ def test_a_cancelled_thread_runs_its_destructors(check, library):
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_jumps_leave_ssl_calls(check, library):
     check("jumps.c", library)
+
+
+@pytest.mark.parametrize("library", ["openssl-1.1.1", "openssl-3.5"])
+def test_jumps_leave_writes_that_have_sent_something(check, library):
+    """Nobody knows how much: at most all they were to send."""
+    check("left_writes.c", library, left_writes=Count(events=4, bytes=4 * 40000))
 
 
 @pytest.mark.parametrize("stack", ["above", "below"])

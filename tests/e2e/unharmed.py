@@ -10,6 +10,7 @@ import subprocess
 import conversation
 from conversation import REQUEST, RESPONSE
 from deadlines import DEADLINE_S
+from tlscope import Count
 
 # What every capture here that leaves a program out would capture: nobody has this name.
 LEFT_OUT = ("--comm", "nobody-s-name")
@@ -59,9 +60,10 @@ class Waiting:
         return Outcome(self._process.returncode, stdout, stderr)
 
 
-def check_unharmed(capture, start, control):
-    """The Waiting that `start()` makes ends as that of `control()`, which no agent can see, both when
-    an agent leaves it out and when it captures it. What was captured of it, and what it printed."""
+def check_unharmed(capture, start, control, left_writes=None):
+    """The Waiting that `start()` makes ends as that of `control()`, which no agent can see, both
+    when an agent leaves it out and when it captures it. What was captured of it, and what it
+    printed. Nothing is lost but the Count of `left_writes`, which had sent something by then."""
     with control() as program:
         expected = program.run()
     assert (expected.status, expected.stderr) == (0, ""), f"without an agent: {expected}"
@@ -73,7 +75,9 @@ def check_unharmed(capture, start, control):
         captured = program.run()
         assert captured == expected, f"captured by an agent: {captured}"
         outcome = agent.stop()  # all that it said until then is captured and printed
-    assert outcome.summary.lost_bytes == 0, outcome.stderr
+    left = left_writes or Count(0, 0)
+    assert outcome.summary.unfinished == left, outcome.stderr
+    assert outcome.summary.lost_bytes == left.bytes, outcome.stderr
     return conversation.of_process(outcome.messages, program.pid), expected.stdout
 
 

@@ -4,6 +4,9 @@
  * Knows OpenSSL's and BoringSSL's functions by their declarations below, which are the same in
  * every version, so that one source is linked with any of them. Bytes are written in hexadecimal.
  *
+ *   by FUNCTIONS           -> 1, or 0 where the library does not have them: what sends and receives
+ *                             from then on, SSL_write (also the first), SSL_write_ex, SSL_write_ex2
+ *                             or BIO_f_ssl
  *   listen CERTIFICATE KEY -> PORT
  *   accept                 -> ADDRESS PORT ADDRESS PORT FD, its own end first
  *   connect PORT           -> the same
@@ -13,6 +16,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,10 +37,27 @@ int SSL_connect(SSL* ssl);
 int SSL_read(SSL* ssl, void* buf, int num);
 int SSL_write(SSL* ssl, const void* buf, int num);
 
-enum { FILETYPE_PEM = 1, MOST_BYTES = 1 << 20 };
+typedef struct bio_st BIO;
+typedef struct bio_method_st BIO_METHOD;
+const BIO_METHOD* BIO_f_ssl(void);
+BIO* BIO_new(const BIO_METHOD* method);
+BIO* BIO_new_socket(int sock, int close_flag);
+long BIO_ctrl(BIO* bio, int cmd, long larg, void* parg);
+int BIO_read(BIO* bio, void* data, int len);
+int BIO_write(BIO* bio, const void* data, int len);
+void SSL_set_bio(SSL* ssl, BIO* rbio, BIO* wbio);
+
+/* Not every library has these. */
+#define MAYBE __attribute__((weak))
+MAYBE int SSL_read_ex(SSL* ssl, void* buf, size_t num, size_t* readbytes);
+MAYBE int SSL_write_ex(SSL* ssl, const void* buf, size_t num, size_t* written);
+MAYBE int SSL_write_ex2(SSL* ssl, const void* buf, size_t num, uint64_t flags, size_t* written);
+
+enum { FILETYPE_PEM = 1, BIO_C_SET_SSL = 109, MOST_BYTES = 1 << 20 };
 
 static SSL_CTX* context;
 static SSL* ssl;
+static BIO* bio;
 static int listener = -1;
 static unsigned char bytes[MOST_BYTES];
 
@@ -66,12 +87,81 @@ static void listen_for_one(const char* certificate, const char* key) {
   printf("%d\n", ntohs(address.sin_port));
 }
 
+static int read_by_read(void* data, int size) { return SSL_read(ssl, data, size); }
+
+static int write_by_write(const void* data, int size) { return SSL_write(ssl, data, size); }
+
+static int read_by_ex(void* data, int size) {
+  size_t count;
+
+  return SSL_read_ex(ssl, data, (size_t)size, &count) ? (int)count : -1;
+}
+
+static int write_by_ex(const void* data, int size) {
+  size_t count;
+
+  return SSL_write_ex(ssl, data, (size_t)size, &count) ? (int)count : -1;
+}
+
+static int write_by_ex2(const void* data, int size) {
+  size_t count;
+
+  return SSL_write_ex2(ssl, data, (size_t)size, 0, &count) ? (int)count : -1;
+}
+
+static int read_by_bio(void* data, int size) { return BIO_read(bio, data, size); }
+
+static int write_by_bio(const void* data, int size) { return BIO_write(bio, data, size); }
+
+struct functions {
+  const char* name;
+  int (*read)(void* data, int size);
+  int (*write)(const void* data, int size);
+};
+
+static struct functions by;
+
+/* Whether the library has the functions. */
+static int choose(const char* name) {
+  const struct functions all[] = {
+      {"SSL_write", read_by_read, write_by_write},
+      {"SSL_write_ex", SSL_read_ex ? read_by_ex : NULL, SSL_write_ex ? write_by_ex : NULL},
+      {"SSL_write_ex2", SSL_read_ex ? read_by_ex : NULL, SSL_write_ex2 ? write_by_ex2 : NULL},
+      {"BIO_f_ssl", read_by_bio, write_by_bio},
+  };
+  const size_t count = sizeof(all) / sizeof(all[0]);
+  size_t i = 0;
+
+  while (i < count && strcmp(all[i].name, name) != 0) i++;
+  check(i < count, "find functions of this name");
+  if (!all[i].read || !all[i].write) return 0;
+  by = all[i];
+  return 1;
+}
+
+static int uses_bio(void) { return by.read == read_by_bio; }
+
+static void set_descriptor(int fd) {
+  BIO* plain;
+
+  if (!uses_bio()) {
+    check(SSL_set_fd(ssl, fd) == 1, "set the descriptor");
+    return;
+  }
+  plain = BIO_new_socket(fd, 0);
+  bio = BIO_new(BIO_f_ssl());
+  check(plain && bio, "make BIOs");
+  SSL_set_bio(ssl, plain, plain);
+  BIO_ctrl(bio, BIO_C_SET_SSL, 0, ssl);
+}
+
 static void shake_hands(int fd, int (*how)(SSL*)) {
   struct sockaddr_in own, peer;
   socklen_t size = sizeof(own);
 
   ssl = SSL_new(context);
-  check(ssl && SSL_set_fd(ssl, fd) == 1, "make the connection");
+  check(ssl != NULL, "make the connection");
+  set_descriptor(fd);
   check(how(ssl) == 1, "shake hands");
   getsockname(fd, (struct sockaddr*)&own, &size);
   getpeername(fd, (struct sockaddr*)&peer, &size);
@@ -91,14 +181,14 @@ static void send_all(const char* hex) {
 
   check(count <= MOST_BYTES, "send so much");
   for (int i = 0; i < count; i++) sscanf(hex + 2 * (size_t)i, "%2hhx", &bytes[i]);
-  check(SSL_write(ssl, bytes, count) == count, "send");
+  check(by.write(bytes, count) == count, "send");
   printf("%d\n", count);
 }
 
 static void receive(int count) {
   check(count <= MOST_BYTES, "receive so much");
   for (int done = 0; done < count;) {
-    int got = SSL_read(ssl, bytes + done, count - done);
+    int got = by.read(bytes + done, count - done);
 
     check(got > 0, "receive");
     done += got;
@@ -113,8 +203,11 @@ int main(void) {
 
   context = SSL_CTX_new(TLS_method());
   check(context != NULL, "make a context");
+  choose("SSL_write");
   while (fgets(line, sizeof(line), stdin)) {
-    if (sscanf(line, "listen %4095s %4095s", first, second) == 2)
+    if (sscanf(line, "by %63s", first) == 1)
+      printf("%d\n", choose(first));
+    else if (sscanf(line, "listen %4095s %4095s", first, second) == 2)
       listen_for_one(first, second);
     else if (strcmp(line, "accept\n") == 0)
       shake_hands(accept(listener, NULL, NULL), SSL_accept);

@@ -20,7 +20,8 @@ class Peer(command_loop.Actor):
         self._connection = None
 
     def listen(self, command):
-        """Opens a port of the system's choice."""
+        """Opens a port of the system's choice. With `buffer`, the system keeps about so many bytes
+        that were not received yet."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(command["certificate"], command["key"])
         address = command["address"]
@@ -29,6 +30,8 @@ class Peer(command_loop.Actor):
             family=socket.AF_INET6 if ":" in address else socket.AF_INET,
             dualstack_ipv6=address.startswith("::ffff:"),
         )
+        if "buffer" in command:  # those accepted have it from the first byte
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, command["buffer"])
         self._listener = context.wrap_socket(plain, server_side=True)
         return {"port": self._listener.getsockname()[1]}
 
@@ -38,19 +41,38 @@ class Peer(command_loop.Actor):
         return self._describe()
 
     def connect(self, command):
-        """Connects and shakes hands. With `timeout`, OpenSSL sees a non-blocking socket."""
+        """Connects and shakes hands, where it is `lazy` only when there is something to send. With
+        `timeout`, OpenSSL sees a non-blocking socket; with `buffer`, the system keeps about so many
+        bytes to be sent."""
         context = ssl.create_default_context(cafile=command["certificate"])
         if command.get("tls") == "1.2":
             context.maximum_version = ssl.TLSVersion.TLSv1_2
         plain = socket.create_connection((command["address"], command["port"]))
+        if "buffer" in command:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, command["buffer"])
         plain.settimeout(command.get("timeout"))
-        self._connection = context.wrap_socket(plain, server_hostname="localhost")
+        self._connection = context.wrap_socket(
+            plain,
+            server_hostname="localhost",
+            do_handshake_on_connect=not command.get("lazy", False),
+        )
         return self._describe()
 
     def send(self, command):
         """Sends bytes in one call."""
         data = command_loop.bytes_of(command)
         return {"count": self._connection.send(data)}
+
+    def offer(self, command):
+        """Tries once to send bytes, without waiting for the system to take them; whether it did."""
+        self._connection.setblocking(False)
+        try:
+            self._connection.send(command_loop.bytes_of(command))
+            return {"sent": True}
+        except ssl.SSLWantWriteError:
+            return {"sent": False}
+        finally:
+            self._connection.setblocking(True)
 
     def receive(self, command):
         """Receives `count` bytes, or fewer where they end, by `slice` bytes at a time."""
