@@ -75,8 +75,9 @@ struct ended_call {
 	__u64 result; /* of the function */
 	__u8 direction;
 	__u8 nested; /* a socket call was seen inside */
+	__u8 sent; /* as in struct tlscope_call_state */
 	__u8 out_of_sight; /* its thread was not known to be in it: nor are its socket calls */
-	__u8 pad[5];
+	__u8 pad[4];
 };
 
 /*

@@ -44,29 +44,65 @@ static __always_inline void note_missed(struct missed *missed, __u64 len)
 }
 
 /*
- * On the socket that the thread waits for, or did. Only for the first call of a thread to be seen:
- * that it ends says that the thread was in it all the time.
+ * The socket that the thread waits for, or did; NULL when that is not known. Only for the first
+ * call of a thread to be seen: that it ends says that the thread was in it all the time.
  */
-static __always_inline void note_missed_on_socket(__u8 direction, __u64 len)
+static __always_inline struct tls_socket *socket_waited_for(void)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	__s32 *fd = bpf_map_lookup_elem(&waiting_threads, &id);
-	struct tls_socket *socket;
-	struct stream *stream;
 	struct sock *sk;
 
-	if (!fd)
-		return;
+	if (!fd || find_thread())
+		return NULL;
 	sk = sock_of_fd(*fd);
 	bpf_map_delete_elem(&waiting_threads, &id);
-	socket = sk ? get_socket(sk) : NULL;
-	if (!socket)
-		return;
-	stream = bpf_map_lookup_elem(&streams, &socket->stream);
-	if (stream && stream->sock == (__u64)sk)
-		note_missed(&stream->missed[direction & 1], len);
-	else
-		note_missed(&socket->missed[direction & 1], len);
+	return sk ? get_socket(sk) : NULL;
+}
+
+/* The stream of the call's object, where its end tells that; else NULL. */
+static __always_inline struct stream *stream_told(struct pt_regs *ctx,
+						  const struct tlscope_point *point)
+{
+	struct stream_key key;
+	struct thread *thread;
+	__u64 object = 0;
+
+	if (!value_at(ctx, point, &point->object, &object))
+		return NULL;
+	thread = get_thread();
+	if (!thread)
+		return NULL;
+	key = stream_key_of(thread, object);
+	return get_stream(&key);
+}
+
+/* Where the loss of a missed call is kept until it is told; NULL when its place is not known. */
+struct missed_place {
+	struct missed *missed;
+	int wanted; /* by its port */
+};
+
+static __always_inline struct missed_place
+place_missed(struct pt_regs *ctx, const struct tlscope_point *point, __u8 direction)
+{
+	struct stream *stream = stream_told(ctx, point);
+	struct missed_place place = {.wanted = !filter_by_port};
+	struct tls_socket *socket;
+
+	if (!stream) {
+		socket = socket_waited_for();
+		if (!socket)
+			return place;
+		place.missed = &socket->missed[direction & 1];
+		place.wanted = port_wanted(&socket->tuple);
+		stream = bpf_map_lookup_elem(&streams, &socket->stream);
+		if (!stream || stream->sock_generation != socket->generation)
+			return place;
+	}
+	place.missed = &stream->missed[direction & 1];
+	place.wanted = port_wanted(&stream->tuple);
+	return place;
 }
 
 /* A call ends whose beginning was not seen, or is not to be told from another's. */
@@ -74,31 +110,22 @@ static __always_inline void miss_call(struct pt_regs *ctx, const struct tlscope_
 				      int result)
 {
 	__u8 direction = (point->flags & TLSCOPE_POINT_WRITES) != 0;
-	struct stream_key key;
-	struct thread *thread;
-	struct stream *stream;
-	__u64 object = 0;
+	struct missed_place place;
 	__u64 len;
 
 	if (result <= 0 || (point->flags & TLSCOPE_POINT_SHARED) || !process_wanted())
 		return;
 	len = length_told(ctx, point, result);
+	place = place_missed(ctx, point, direction);
+	if (!place.wanted) {
+		count(TLSCOPE_COUNT_FILTERED, len);
+		return;
+	}
 	count(TLSCOPE_COUNT_NO_CALL, len);
 	if (len)
 		count(TLSCOPE_COUNT_SEEN, len);
-	thread = find_thread();
-	if (!value_at(ctx, point, &point->object, &object)) {
-		if (!thread)
-			note_missed_on_socket(direction, len);
-		return;
-	}
-	thread = get_thread();
-	if (!thread)
-		return;
-	key = stream_key_of(thread, object);
-	stream = get_stream(&key);
-	if (stream)
-		note_missed(&stream->missed[direction & 1], len);
+	if (place.missed)
+		note_missed(place.missed, len);
 }
 
 #endif /* TLSCOPE_MISSED_BPF_H */

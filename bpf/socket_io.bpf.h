@@ -41,24 +41,54 @@ static __always_inline void bind_call(const struct thread *thread, struct call *
 	call->state.nested = 1;
 }
 
+/* The content type of TLS records with application data (RFC 8446 5.1), and from TLS 1.3 on of most
+ * others, but never of the first ones that are sent at once.
+ */
+#define TLS_APPLICATION_DATA 23
+
+static __always_inline int sends_application_data(void)
+{
+	struct span span;
+	__u8 type = 0;
+
+	return moved_by_syscall(&span) && span.len &&
+	       !bpf_probe_read_user(&type, sizeof(type), (const void *)span.at) &&
+	       type == TLS_APPLICATION_DATA;
+}
+
+/* Whether what went out on sk in the call is some of its plaintext. A call may begin a handshake.
+ */
+static __always_inline __u8 carries_plaintext(const struct call *call, struct sock *sk, long sent)
+{
+	return call && sent > 0 && (!call->handshake || sends_application_data()) &&
+	       sock_port_wanted(sk);
+}
+
 /*
  * A socket call on a thread that is inside SSL calls belongs to their SSL objects: to the
- * innermost, and, with TLS inside TLS, to those that speak through it.
+ * innermost, and, with TLS inside TLS, to those that speak through it. It sent so many bytes, if
+ * any.
  */
-static __always_inline struct call *nested_call(struct thread *thread, struct sock *sk)
+static __always_inline struct call *nested_call(struct thread *thread, struct sock *sk, long sent)
 {
 	__u64 sp = in_calls(thread) ? syscall_sp() : 0;
-	__u64 innermost = innermost_call(thread, sp);
+	__u64 at = innermost_call(thread, sp);
+	struct call *innermost;
 	struct call *call;
+	__u8 plaintext;
 
-	if (!innermost)
+	if (!at)
 		return NULL;
+	innermost = find_call(at);
+	plaintext = carries_plaintext(innermost, sk, sent);
 	for (__u32 i = 0; i < THREAD_CALLS; i++) {
 		call = call_around(thread->calls[i], sp);
-		if (call)
-			bind_call(thread, call, sk, thread->calls[i] != innermost);
+		if (!call)
+			continue;
+		bind_call(thread, call, sk, thread->calls[i] != at);
+		call->state.sent |= plaintext;
 	}
-	return find_call(innermost);
+	return innermost;
 }
 
 /* The thread moved up to moved bytes through sk: what do the TLS records among them tell? */
@@ -84,14 +114,20 @@ static __always_inline void see_records(struct thread *thread, const struct call
 		bind_by_sent(thread, sk, span);
 }
 
-/* The thread sends on sk, or has sent. */
-static __always_inline void see_send(struct sock *sk)
+/* The thread sends on sk, or has sent: so much, or nothing, which an error is, too. */
+static __always_inline void see_send(struct sock *sk, long sent)
 {
 	struct thread *thread = find_thread();
 
 	if (!thread)
 		return;
-	see_records(thread, nested_call(thread, sk), sk, TLSCOPE_WRITE, ~0ULL >> 1);
+	see_records(thread, nested_call(thread, sk, sent), sk, TLSCOPE_WRITE, ~0ULL >> 1);
+}
+
+/* The same where a hook shows the socket alone, before it sends. */
+static __always_inline void begin_send(struct sock *sk)
+{
+	see_send(sk, BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_CLOSE);
 }
 
 /* The thread has received on sk. */
@@ -101,7 +137,7 @@ static __always_inline void see_receive(struct sock *sk, long received)
 
 	if (!thread)
 		return;
-	see_records(thread, nested_call(thread, sk), sk, TLSCOPE_READ, received);
+	see_records(thread, nested_call(thread, sk, 0), sk, TLSCOPE_READ, received);
 }
 
 /* The same where a hook shows the socket, and another, later, how much was received. */
@@ -123,7 +159,7 @@ static __always_inline void end_receive(long received)
 		return;
 	sk = (struct sock *)thread->receiving;
 	thread->receiving = 0;
-	see_records(thread, nested_call(thread, sk), sk, TLSCOPE_READ, received);
+	see_records(thread, nested_call(thread, sk, 0), sk, TLSCOPE_READ, received);
 }
 
 /* A system call is over. Its descriptor names the socket. */
@@ -141,7 +177,7 @@ static __always_inline void see_syscall(struct pt_regs *regs, long ret)
 	case __NR_sendmsg:
 		sk = sock_of_fd(syscall_fd(regs));
 		if (sk)
-			see_send(sk);
+			see_send(sk, ret);
 		return;
 	case __NR_read:
 	case __NR_readv:

@@ -126,6 +126,18 @@ static __always_inline struct tls_socket *get_socket(struct sock *sk)
 	return bpf_map_lookup_elem(&sockets, &key);
 }
 
+/* As far as its ends are known. */
+static __always_inline int sock_port_wanted(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+	struct tls_socket *socket;
+
+	if (!filter_by_port)
+		return 1;
+	socket = bpf_map_lookup_elem(&sockets, &key);
+	return socket && port_wanted(&socket->tuple);
+}
+
 /* The socket behind a descriptor of the current process, NULL when it is none. */
 static __always_inline struct sock *sock_of_fd(int fd)
 {

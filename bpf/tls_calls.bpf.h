@@ -46,7 +46,7 @@ static __always_inline int ssl_argument(struct pt_regs *ctx, struct thread **thr
 static __always_inline void replace_call(struct call *call)
 {
 	count(TLSCOPE_COUNT_CALLS_LEFT, 0);
-	if (call->state.nested && call->state.direction == TLSCOPE_WRITE)
+	if (call->state.sent && call->state.direction == TLSCOPE_WRITE)
 		count_unfinished(call->state.len);
 	if (call->displaced < 255)
 		call->displaced++;
@@ -104,6 +104,7 @@ static __always_inline struct call *begin_call(struct pt_regs *ctx, __u64 ssl, _
 	call->state.len = 0;
 	call->state.direction = direction;
 	call->state.nested = 0;
+	call->state.sent = 0;
 	call->ssl = ssl;
 	call->buf = 0;
 	call->began_ns = bpf_ktime_get_ns();
@@ -189,6 +190,7 @@ static __always_inline struct thread *end_call(struct pt_regs *ctx, struct ended
 	ended->began_ns = call->began_ns;
 	ended->direction = call->state.direction & 1;
 	ended->nested = call->state.nested;
+	ended->sent = call->state.sent;
 	call->state.running = 0;
 	/* Another thread than the one that began it, where coroutines move between threads. */
 	thread = get_thread();
@@ -203,12 +205,9 @@ static __always_inline void note_failure(struct thread *thread, const struct end
 	struct stream_key key = stream_key_of(thread, call->ssl);
 	struct stream *stream = bpf_map_lookup_elem(&streams, &key);
 
-	if (call->nested) {
-		if (stream && call->direction == TLSCOPE_WRITE)
-			note_unfinished(stream, call->len, call->began_ns);
-		return;
-	}
-	if (call->out_of_sight)
+	if (stream && call->sent && call->direction == TLSCOPE_WRITE)
+		note_unfinished(stream, call->len, call->began_ns);
+	if (call->nested || call->out_of_sight)
 		return;
 	if (!stream || (!stream->sock && stream->fd[call->direction] < 0))
 		thread->has_memory_bio = 1;

@@ -122,7 +122,8 @@ struct tlscope_call_state {
 	__u8 running; /* 1: its end has not been seen */
 	__u8 nested; /* 1: a socket call was seen inside */
 	__u8 mixed; /* 1: another that ran at the same stack pointer was not seen to end */
-	__u8 pad[4];
+	__u8 sent; /* 1: some of its plaintext left on a socket of a wanted port */
+	__u8 pad[3];
 };
 TLSCOPE_ASSERT(sizeof(struct tlscope_call_state) == 16);
 

@@ -76,7 +76,7 @@ tlscope_counter_row CountUnfinishedWrites(const tlscope_bpf& skeleton) {
   ForEachState<tlscope_stream_state>(
       skeleton.maps.streams, [&](const tlscope_stream_state& stream) { add(stream.unfinished); });
   ForEachState<tlscope_call_state>(skeleton.maps.calls, [&](const tlscope_call_state& call) {
-    if (call.running != 0 && call.nested != 0 && call.direction == TLSCOPE_WRITE) add(call.len);
+    if (call.running != 0 && call.sent != 0 && call.direction == TLSCOPE_WRITE) add(call.len);
   });
   return unfinished;
 }

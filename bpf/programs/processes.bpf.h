@@ -29,7 +29,7 @@ static __always_inline void drop_calls(void)
 			continue;
 		call->state.running = 0;
 		count(TLSCOPE_COUNT_CALLS_LEFT, 0);
-		if (call->state.nested && call->state.direction == TLSCOPE_WRITE)
+		if (call->state.sent && call->state.direction == TLSCOPE_WRITE)
 			count_unfinished(call->state.len);
 	}
 }

@@ -13,9 +13,9 @@
 
 /* sock_send_length(struct sock *sk, int ret, int flags) of include/trace/events/sock.h */
 SEC("tp_btf/sock_send_length")
-int BPF_PROG(sock_send, struct sock *sk)
+int BPF_PROG(sock_send, struct sock *sk, int ret)
 {
-	see_send(sk);
+	see_send(sk, ret);
 	return 0;
 }
 
@@ -33,7 +33,7 @@ int BPF_PROG(sock_recv, struct sock *sk, int ret)
 SEC("fentry/tcp_sendmsg")
 int BPF_PROG(tcp_send_fentry, struct sock *sk)
 {
-	see_send(sk);
+	begin_send(sk);
 	return 0;
 }
 
@@ -62,7 +62,7 @@ int tcp_recv_fexit(__u64 *ctx)
 SEC("kprobe/tcp_sendmsg")
 int BPF_KPROBE(tcp_send_kprobe, struct sock *sk)
 {
-	see_send(sk);
+	begin_send(sk);
 	return 0;
 }
 
