@@ -9,6 +9,7 @@
 
 #include "bpf/base/counters.bpf.h"
 #include "bpf/base/kernel_types.bpf.h"
+#include "bpf/base/pid_namespace.bpf.h"
 #include "bpf/tlscope_abi.h"
 
 #define FILTER_VALUES 1024
@@ -26,7 +27,11 @@ const volatile __u8 filter_by_comm = 0;
 const volatile __u8 filter_by_cgroup = 0;
 const volatile __u8 filter_by_port = 0;
 
-/* The agent's own process, when it is not to see itself; 0: nobody. */
+/*
+ * Processes go by the numbers that userspace knows them by: see base/pid_namespace.bpf.h.
+ *
+ * The agent's own process, when it is not to see itself; 0: nobody.
+ */
 const volatile __u32 excluded_tgid = 0;
 
 struct comm_key {
@@ -98,7 +103,7 @@ static __always_inline int cgroup_wanted(void)
 /* Nothing at all is done for such a process, not even counting. */
 static __always_inline int process_excluded(void)
 {
-	return excluded_tgid && bpf_get_current_pid_tgid() >> 32 == excluded_tgid;
+	return excluded_tgid && visible_pid_tgid() >> 32 == excluded_tgid;
 }
 
 static __always_inline int process_wanted(void)
@@ -106,7 +111,7 @@ static __always_inline int process_wanted(void)
 	if (process_excluded())
 		return 0;
 	if (filter_by_pid) {
-		__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+		__u32 tgid = visible_pid_tgid() >> 32;
 
 		if (!bpf_map_lookup_elem(&wanted_pids, &tgid))
 			return 0;
@@ -139,8 +144,8 @@ static __always_inline int port_wanted(const struct tlscope_tuple *tuple)
 /* What a followed process forks is followed. */
 static __always_inline void follow_child(struct task_struct *parent, struct task_struct *child)
 {
-	__u32 parent_tgid = BPF_CORE_READ(parent, tgid);
-	__u32 child_tgid = BPF_CORE_READ(child, tgid);
+	__u32 parent_tgid = visible_tgid(parent);
+	__u32 child_tgid = visible_tgid(child);
 	__u8 present = 1;
 
 	if (parent_tgid == child_tgid || !bpf_map_lookup_elem(&wanted_pids, &parent_tgid))
@@ -153,7 +158,7 @@ static __always_inline void follow_child(struct task_struct *parent, struct task
 static __always_inline void forget_process(void)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u32 tgid = visible_pid_tgid() >> 32;
 
 	if (BPF_CORE_READ(task, signal, live.counter) == 0)
 		bpf_map_delete_elem(&wanted_pids, &tgid);

@@ -6,6 +6,7 @@
 #include "bpf/base/counters.bpf.h"
 #include "bpf/base/generation.bpf.h"
 #include "bpf/base/kernel_types.bpf.h"
+#include "bpf/base/pid_namespace.bpf.h"
 #include "bpf/base/ring.bpf.h"
 #include "bpf/base/syscalls.bpf.h"
 #include "bpf/filters.bpf.h"
@@ -105,13 +106,14 @@ static __always_inline struct tls_socket *get_socket(struct sock *sk)
 	__u64 key = (__u64)sk;
 	struct tls_socket *socket = bpf_map_lookup_elem(&sockets, &key);
 	struct tls_socket fresh = {};
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	__u64 pid_tgid;
 
 	if (socket)
 		return socket;
 	if (!is_tcp(sk))
 		return NULL;
 	fresh.generation = next_generation();
+	pid_tgid = visible_pid_tgid();
 	fresh.tgid = pid_tgid >> 32;
 	fresh.tid = (__u32)pid_tgid;
 	bpf_get_current_comm(fresh.comm, sizeof(fresh.comm));

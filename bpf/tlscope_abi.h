@@ -173,7 +173,8 @@ struct tlscope_header {
 	__u16 version; /* TLSCOPE_ABI_VERSION */
 	__u32 size; /* bytes of the record that mean something, this header included */
 	__u64 ktime_ns; /* CLOCK_MONOTONIC, bpf_ktime_get_ns() */
-	__u32 tgid; /* the process as userspace counts it; for a connection, its owner */
+	__u32 tgid; /* the process as the agent's PID namespace counts it, 0 where it is not seen
+		     * there; for a connection, its owner */
 	__u32 tid;
 	__u8 comm[TLSCOPE_COMM_LEN]; /* of the thread, NUL-padded */
 };

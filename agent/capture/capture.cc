@@ -22,8 +22,10 @@
 #include "agent/discovery/library_attacher.h"
 #include "agent/discovery/library_watch.h"
 #include "agent/discovery/mapping_watcher.h"
+#include "agent/leases/kernel_file_guard.h"
 #include "agent/outputs/outputs.h"
 #include "agent/probes/probe_session.h"
+#include "agent/procfs/pid_namespace.h"
 #include "agent/procfs/process_filters.h"
 #include "agent/status/summary.h"
 #include "agent/terminal/warning.h"
@@ -47,17 +49,22 @@ class LibraryLog final : public BusSubscriber {
     if (topic == Topic::kLibraryAttached)
       spdlog::info("attached to {}", library.path);
     else if (topic == Topic::kLibraryDetached)
-      spdlog::info("detached from {}: no process maps it any more", library.path);
+      spdlog::info("detached from {}: {}", library.path,
+                   library.error.empty() ? "no process maps it any more" : library.error);
     else
       spdlog::warn("warning: {}", library.error);
   }
 };
 
 Result<void> CheckPids(const std::vector<std::uint32_t>& pids) {
+  if (!pids.empty()) TLSCOPE_TRY(CheckProcIsOwn());
   for (const std::uint32_t pid : pids) {
     if (kill(static_cast<pid_t>(pid), 0) == 0 || errno != ESRCH) continue;
     return Fail(Errc::kNotFound, ESRCH, "watch process " + std::to_string(pid),
-                "pgrep NAME prints the ids of running processes");
+                OwnPidNamespace() == 0
+                    ? "pgrep NAME prints the ids of running processes"
+                    : "pgrep NAME prints the ids of running processes in this PID namespace; run "
+                      "tlscope outside of it to watch others");
   }
   return {};
 }
@@ -70,6 +77,7 @@ Result<ProbeOptions> ProbeOptionsOf(const CaptureOptions& options) {
   }
   probes.filters.ports = options.ports;
   probes.filters.excluded_pid = static_cast<std::uint32_t>(getpid());
+  probes.filters.pid_namespace = OwnPidNamespace();
   probes.filters.pids = options.pids;
   probes.filters.uids = options.uids;
   probes.filters.comms = options.comms;
@@ -152,17 +160,19 @@ class MessageConsumer final : public RingConsumer {
 class Capture {
  public:
   Capture(const CaptureOptions& options, StopSignal stop, RequestSignals requests,
-          std::unique_ptr<MappingWatcher> watcher, std::unique_ptr<ProbeSession> probes)
+          std::unique_ptr<MappingWatcher> watcher, std::unique_ptr<FileGuard> guard,
+          std::unique_ptr<ProbeSession> probes)
       : options_(options),
         stop_(std::move(stop)),
         requests_(std::move(requests)),
         watcher_(std::move(watcher)),
+        guard_(std::move(guard)),
         probes_(std::move(probes)),
         bus_({.realtime_offset_ns = RealtimeOffsetNs(),
               .tags = options.tags,
               .max_events_per_second = options.max_events_per_second}),
         control_(options, *probes_, stop_, bus_, started_ktime_ns_),
-        libraries_(*probes_, bus_) {}
+        libraries_(*probes_, *guard_, bus_) {}
 
   Result<void> Open(const OpenRingConsumer& open);
   Result<void> Run();
@@ -181,6 +191,7 @@ class Capture {
   StopSignal stop_;
   RequestSignals requests_;
   std::unique_ptr<MappingWatcher> watcher_;
+  std::unique_ptr<FileGuard> guard_;
   std::unique_ptr<ProbeSession> probes_;
   EventBus bus_;
   LibraryLog library_log_;
@@ -274,6 +285,7 @@ Result<void> Capture::WatchUntilStopped() {
 Result<KernelCounters> Capture::End(bool began) {
   bus_.SetStage(Stage::kDraining);
   probes_->Detach();
+  libraries_.ForgetAll();  // nobody waits for the outputs to write to a file, or to unmount it
   consumer_->Drain();
   auto counters = probes_->ReadCounters();
   if (began && counters) PublishEnd(*counters);
@@ -313,10 +325,11 @@ Result<void> RunCapture(const CaptureOptions& options, const OpenRingConsumer& o
   TLSCOPE_TRY(auto requests, RequestSignals::Open(!options.config_path.empty()));
   // Before the look at what is mapped now: what comes after that is reported.
   TLSCOPE_TRY(auto watcher, MappingWatcher::Open());
+  TLSCOPE_TRY(auto guard, KernelFileGuard::Open());
   TLSCOPE_TRY(const auto probe_options, ProbeOptionsOf(options));
   TLSCOPE_TRY(auto probes, ProbeSession::Open(probe_options));
   Capture capture(options, std::move(stop), std::move(requests), std::move(watcher),
-                  std::move(probes));
+                  std::move(guard), std::move(probes));
   if (auto opened = capture.Open(open); !opened) return opened;
   return capture.Run();
 }

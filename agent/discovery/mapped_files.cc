@@ -22,11 +22,11 @@ constexpr std::size_t kMaxUnresolved = 64;
 
 }  // namespace
 
-std::optional<FileKey> MappedFiles::Add(const Mapping& mapping, Time now) {
+std::optional<FileIdentity> MappedFiles::Add(const Mapping& mapping, Time now) {
   const auto taken = taken_.find(mapping.file);
   if (taken != taken_.end() && now < taken->second.at + kTrustedFor &&
       (mapping.generation == 0 || mapping.generation == taken->second.generation))
-    return taken->second.key;
+    return taken->second.identity;
   const auto open =
       std::ranges::find(open_, mapping.file, [](const Open& one) { return one.mapping.file; });
   if (open != open_.end()) {
@@ -52,10 +52,10 @@ std::vector<MappedFile> MappedFiles::Take(Time now) {
   if (taken_.size() >= kMaxTaken) taken_.clear();
   std::vector<MappedFile> files;
   for (Open& open : std::exchange(open_, {})) {
-    const auto key = FileKeyOf(open.file.get());
-    if (!key) continue;
-    taken_[open.mapping.file] = {open.mapping.generation, now, *key};
-    files.push_back({*key, std::move(open.file), std::move(open.name), std::move(open.pids)});
+    const auto identity = IdentityOf(open.file.get());
+    if (!identity) continue;
+    taken_[open.mapping.file] = {open.mapping.generation, now, *identity};
+    files.push_back({*identity, std::move(open.file), std::move(open.name), std::move(open.pids)});
   }
   return files;
 }

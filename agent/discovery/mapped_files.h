@@ -17,7 +17,7 @@ namespace tlscope {
 
 /// A file that processes map as code, opened (O_PATH) while it could be.
 struct MappedFile {
-  FileKey key;
+  FileIdentity identity;
   UniqueFd file;
   std::string name;
   std::vector<std::uint32_t> pids;  ///< who maps it, as far as was seen
@@ -29,9 +29,9 @@ class MappedFiles {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  /// Takes note of a mapping and opens its file, before the process is gone. Returns the key of a
-  /// file that Take gave less than a second ago; it is not opened again.
-  std::optional<FileKey> Add(const Mapping& mapping, Time now);
+  /// Takes note of a mapping and opens its file, before the process is gone. Returns which
+  /// file it is when Take gave it less than a second ago; it is not opened again.
+  std::optional<FileIdentity> Add(const Mapping& mapping, Time now);
 
   /// Whether so many files are open that it is time to Take them.
   bool full() const;
@@ -56,7 +56,7 @@ class MappedFiles {
   struct Taken {
     std::uint64_t generation = 0;
     Time at;
-    FileKey key;
+    FileIdentity identity;
   };
 
   struct Open {

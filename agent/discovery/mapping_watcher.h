@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
+#include "agent/discovery/cpu_changes.h"
 #include "agent/discovery/mapping_reports.h"
 #include "agent/procfs/process_maps.h"
 #include "processor/base/result.h"
@@ -19,7 +21,7 @@ class MappingSource {
  public:
   virtual ~MappingSource() = default;
 
-  /// Descriptors that become readable when there is something to Poll for.
+  /// Descriptors that become readable when there is something to Poll for; others after a Poll.
   virtual std::vector<int> fds() const = 0;
 
   /// Hands over what has been reported; the paths are valid during the call. Returns false when
@@ -28,28 +30,31 @@ class MappingSource {
 };
 
 /// Reports every executable mapping on the host: PERF_RECORD_MMAP2 of a software dummy event, one
-/// per CPU (perf_event_open(2)).
+/// per CPU (perf_event_open(2)). The event of a CPU that goes offline reports nothing any longer,
+/// not even when that comes back, so that it is made anew.
 class MappingWatcher final : public MappingSource {
  public:
   static Result<std::unique_ptr<MappingWatcher>> Open();
-  ~MappingWatcher() override;
-  MappingWatcher(const MappingWatcher&) = delete;
-  MappingWatcher& operator=(const MappingWatcher&) = delete;
-
   std::vector<int> fds() const override;
   [[nodiscard]] bool Poll(const std::function<void(const Mapping&)>& on_mapping) override;
 
  private:
+  struct Unmap {
+    void operator()(void* pages) const noexcept;
+  };
   struct Cpu {
     UniqueFd fd;
-    std::byte* pages = nullptr;  // one control page, then the data
-    std::unique_ptr<MappingReports> reports = {};
+    std::unique_ptr<void, Unmap> pages;  ///< one control page, then the data
+    std::unique_ptr<MappingReports> reports;
   };
 
   MappingWatcher() = default;
   Result<void> OpenCpu(int cpu);
+  void CloseDead();
+  bool FollowChanges();
 
-  std::vector<Cpu> cpus_;
+  std::map<int, Cpu> cpus_;  ///< those online, by number
+  CpuChanges changes_;
 };
 
 }  // namespace tlscope

@@ -8,13 +8,16 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <iterator>
 #include <map>
 #include <thread>
 
 #include "agent/doctor/host_checks.h"
 #include "agent/doctor/process_survey.h"
 #include "agent/doctor/report.h"
+#include "agent/leases/kernel_file_guard.h"
 #include "agent/probes/ring_reader.h"
+#include "agent/procfs/pid_namespace.h"
 #include "agent/this_process/privileges.h"
 #include "agent/this_process/stop_signal.h"
 #include "processor/events/decoder.h"
@@ -46,8 +49,8 @@ struct Tally {
   }
 };
 
-// Listens for so long, or until Ctrl-C.
-Result<Tally> Listen(const ProbeSession& probes, double seconds) {
+// Listens for so long, or until Ctrl-C, or until somebody wants to write to a file under probes.
+Result<Tally> Listen(const ProbeSession& probes, const FileGuard& guard, double seconds) {
   Tally tally;
   TLSCOPE_TRY(const auto stop, StopSignal::Open());
   TLSCOPE_TRY(auto reader,
@@ -56,8 +59,8 @@ Result<Tally> Listen(const ProbeSession& probes, double seconds) {
                   [&tally](std::span<const std::byte> record) { tally.Add(record); }, [] {}));
   std::atomic<bool> stopping = false;
   std::jthread thread([&] { reader->Run(stopping); });
-  pollfd interrupted{stop.signal_fd(), POLLIN, 0};
-  poll(&interrupted, 1, static_cast<int>(std::lround(seconds * 1000)));
+  pollfd interrupted[] = {{stop.signal_fd(), POLLIN, 0}, {guard.fd(), POLLIN, 0}};
+  poll(interrupted, std::size(interrupted), static_cast<int>(std::lround(seconds * 1000)));
   stopping.store(true, std::memory_order_release);
   thread.join();
   stop.RestoreDefault();
@@ -91,6 +94,41 @@ void AddUprobeCheck(DoctorReport& report) {
   if (!check.passed) report.checks.push_back(std::move(check));
 }
 
+void AddLeaseCheck(DoctorReport& report) {
+  DoctorCheck check{"file_leases", true, false,
+                    "who writes to a library in place waits until the probes are out of it"};
+  std::string unleased;
+  for (const DoctorLibrary& library : report.libraries) {
+    if (library.attached && !library.leased)
+      unleased += (unleased.empty() ? "" : ", ") + library.path;
+  }
+  check.passed = unleased.empty();
+  if (!check.passed)
+    check.detail =
+        "no lease is to be had (fcntl(2), F_SETLEASE: it takes CAP_LEASE and a file "
+        "system that has them), so that writing over these in place during a capture may "
+        "crash their users: " +
+        unleased;
+  report.checks.push_back(std::move(check));
+}
+
+/// Every probe and lease is gone when it returns: nobody waits for whoever reads the report.
+Result<DoctorReport> Examine(const DoctorOptions& options) {
+  DoctorReport report;
+  report.version = TLSCOPE_VERSION;
+  TLSCOPE_TRY(const auto guard, KernelFileGuard::Open());
+  const std::unique_ptr<ProbeSession> probes = CheckHost(options.btf_path, report);
+  const ProcessSurvey survey(options.pids, probes.get(), *guard);
+  survey.AddTo(report);
+  AddUprobeCheck(report);
+  AddLeaseCheck(report);
+  if (probes && options.seconds > 0 && !report.libraries.empty()) {
+    TLSCOPE_TRY(const auto tally, Listen(*probes, *guard, options.seconds));
+    AddTally(tally, report);
+  }
+  return report;
+}
+
 bool WriteAll(const std::string& text) {
   return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
          std::fflush(stdout) == 0;
@@ -99,21 +137,13 @@ bool WriteAll(const std::string& text) {
 }  // namespace
 
 Result<bool> RunDoctor(const DoctorOptions& options) {
+  if (!options.pids.empty()) TLSCOPE_TRY(CheckProcIsOwn());
   for (const std::uint32_t pid : options.pids) {
     if (kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH)
       return Fail(Errc::kNotFound, ESRCH, "inspect process " + std::to_string(pid));
   }
   RaiseDescriptorLimit();
-  DoctorReport report;
-  report.version = TLSCOPE_VERSION;
-  const std::unique_ptr<ProbeSession> probes = CheckHost(options.btf_path, report);
-  const ProcessSurvey survey(options.pids, probes.get());
-  survey.AddTo(report);
-  AddUprobeCheck(report);
-  if (probes && options.seconds > 0 && !report.libraries.empty()) {
-    TLSCOPE_TRY(const auto tally, Listen(*probes, options.seconds));
-    AddTally(tally, report);
-  }
+  TLSCOPE_TRY(const DoctorReport report, Examine(options));
   if (!WriteAll(options.json ? DoctorJson(report) : DoctorText(report)))
     return Fail(Errc::kSystem, errno, "write to standard output");
   return report.Works();

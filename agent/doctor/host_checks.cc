@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "agent/discovery/mapping_watcher.h"
+#include "agent/procfs/pid_namespace.h"
 #include "agent/procfs/process_maps.h"
 #include "agent/this_process/privileges.h"
 #include "processor/base/unique_fd.h"
@@ -97,6 +98,7 @@ std::unique_ptr<ProbeSession> CheckHost(const std::string& btf_path, DoctorRepor
 
   ProbeOptions options;
   options.btf_path = btf_path;
+  options.filters.pid_namespace = OwnPidNamespace();
   auto probes = ProbeSession::Open(options);
   Add(report, "bpf_programs", true,
       probes ? Result<void>{} : Result<void>(tl::make_unexpected(probes.error())),

@@ -59,10 +59,16 @@ void AddOnce(std::vector<Value>& values, const Value& value) {
 
 }  // namespace
 
-ProcessSurvey::ProcessSurvey(const std::vector<std::uint32_t>& pids, ProbeSession* probes)
-    : probes_(probes) {
+ProcessSurvey::ProcessSurvey(const std::vector<std::uint32_t>& pids, ProbeSession* probes,
+                             FileGuard& guard)
+    : probes_(probes), guard_(guard) {
   for (const std::uint32_t pid : pids.empty() ? Processes() : pids) LookAtProcess(pid);
   if (pids.empty()) LookAtInstalled();
+}
+
+// Before the leases: writers are let in when there are no probes any longer.
+ProcessSurvey::~ProcessSurvey() {
+  if (probes_ != nullptr) probes_->Detach();
 }
 
 void ProcessSurvey::LookAtProcess(std::uint32_t pid) {
@@ -144,11 +150,26 @@ std::optional<DoctorLibrary> ProcessSurvey::LibraryIn(const UniqueFd& file,
   const PointSupport support = probes_ ? probes_->point_support() : PointSupport::kCookies;
   const auto plan = PlanProbes(kOpenSslFamily, AttachMode::kAuto, support, path, name);
   if (plan) AddPlan(*plan, library);
-  if (probes_ == nullptr) return library;
-  const auto attached = probes_->AttachLibrary(path, name);
+  if (probes_ != nullptr) Attach(file.get(), name, library);
+  return library;
+}
+
+void ProcessSurvey::Attach(int file, const std::string& name, DoctorLibrary& library) {
+  UniqueFd guarded(open(DescriptorPath(file).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const Protection protection = guard_.Protect(guarded.get()).protection;
+  if (protection == Protection::kRefused) {
+    library.error =
+        Error{Errc::kSystem, ETXTBSY, "attach to " + name, "run doctor again"}.Describe();
+    return;
+  }
+  library.leased = protection == Protection::kLeased;
+  const auto attached = probes_->AttachLibrary(DescriptorPath(guarded.get()), name);
   library.attached = attached.has_value();
   if (!attached) library.error = attached.error().Describe();
-  return library;
+  if (attached)
+    guarded_.push_back(std::move(guarded));
+  else
+    guard_.Release(guarded.get());
 }
 
 void ProcessSurvey::AddTo(DoctorReport& report) const {

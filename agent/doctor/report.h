@@ -51,6 +51,7 @@ struct DoctorLibrary {
   std::vector<DoctorRefusal> refused;  ///< where its calls cannot be seen without harm
   std::uint64_t hits = 0;              ///< calls in processes that map no other library
   std::uint64_t shared_hits = 0;       ///< calls in processes that map others, too
+  bool leased = true;                  ///< false: it can be written to under its probes
 };
 
 struct DoctorProcess {

@@ -54,6 +54,7 @@ void EnableFilters(tlscope_bpf& skeleton, const KernelFilters& filters) {
   skeleton.rodata->filter_by_cgroup = !filters.cgroups.empty();
   skeleton.rodata->filter_by_port = !filters.ports.empty();
   skeleton.rodata->excluded_tgid = filters.excluded_pid;
+  skeleton.rodata->pid_namespace = filters.pid_namespace;
 }
 
 Result<void> StoreFilters(const tlscope_bpf& skeleton, const KernelFilters& filters) {

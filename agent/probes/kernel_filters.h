@@ -22,6 +22,9 @@ struct KernelFilters {
   /// Whose calls are not looked at at all; 0: nobody's. An agent that writes to TLS by itself would
   /// otherwise capture what it writes, and write that, and so on.
   std::uint32_t excluded_pid = 0;
+  /// The PID namespace of which all these numbers are, and those in the records will be, as
+  /// OwnPidNamespace tells it; 0: the first one.
+  std::uint32_t pid_namespace = 0;
 };
 
 /// Tells the programs which filters there are, before they are loaded.

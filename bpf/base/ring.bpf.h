@@ -4,6 +4,7 @@
 #define TLSCOPE_BASE_RING_BPF_H
 
 #include "bpf/base/kernel_types.bpf.h"
+#include "bpf/base/pid_namespace.bpf.h"
 #include "bpf/tlscope_abi.h"
 
 struct {
@@ -33,7 +34,7 @@ static __always_inline void submit(void *record)
 
 static __always_inline void fill_header(struct tlscope_header *header, __u16 type, __u32 size)
 {
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	__u64 pid_tgid = visible_pid_tgid();
 
 	header->type = type;
 	header->version = TLSCOPE_ABI_VERSION;

@@ -189,7 +189,7 @@ struct ProcessEvent {
   static constexpr EventKind event_kind() { return EventKind::kProcessDiscovered; }
 };
 
-/// A library was attached to, could not be, or was left because nobody maps it any longer.
+/// A library was attached to, could not be, or was left: unmapped, or for the reason in `error`.
 struct LibraryEvent {
   std::string_view path;
   std::string_view error;  ///< empty when there is none

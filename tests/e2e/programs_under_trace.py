@@ -68,6 +68,10 @@ def as_user(uid):
     return ("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups")
 
 
+# The words before a command that run it so that it is given no lease of another user's file.
+WITHOUT_CAP_LEASE = ("setpriv", "--bounding-set=-lease", "--inh-caps=-lease")
+
+
 def _endpoint(address, port):
     """An end as a program names it; IPv4 that came through an IPv6 socket is IPv4."""
     return Endpoint(address.removeprefix("::ffff:"), port)

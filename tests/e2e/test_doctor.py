@@ -3,14 +3,16 @@
 
 import contextlib
 import json
+import os
+import pathlib
 import shutil
 import subprocess
 import threading
 
 import tlscope
-from deadlines import eventually
+from deadlines import DEADLINE_S, eventually
 from native_peers import NativePeer, Pair, transfer
-from programs_under_trace import as_user
+from programs_under_trace import WITHOUT_CAP_LEASE, as_user
 
 WORKS, MISSING = 0, 3
 
@@ -234,6 +236,45 @@ def test_the_text_says_the_same(able_to_capture, https_client):
     points = "      SSL_read: entry 0x"
     for words in ("ok      privileges", library, "version: OpenSSL 3.", points, process):
         assert words in result.stdout
+
+
+def test_files_that_cannot_be_leased_are_named(able_to_capture, builder, credentials, scratch):
+    build = builder.copy("openssl-3.0", scratch)
+    os.chown(build.functions_in, 65534, 65534)
+    with NativePeer(build, credentials) as peer:
+        peer.listen()  # so that it has loaded everything
+        options = ("--seconds", "0", *pids(peer))
+        reports = [diagnose(*options, launcher=words)[1] for words in ((), WITHOUT_CAP_LEASE)]
+    leases = [
+        check for report in reports for check in report["checks"] if check["id"] == "file_leases"
+    ]
+    assert [check["passed"] for check in leases] == [True, False]
+    assert str(build.functions_in) in leases[1]["detail"] and "CAP_LEASE" in leases[1]["detail"]
+    assert all(report["works"] for report in reports)
+
+
+def leases(process, file):
+    """Whether it has a lease of the file (proc(5), /proc/locks)."""
+    locks = pathlib.Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    of_it = [lock for lock in locks if "LEASE" in lock and f" {process.pid} " in lock]
+    return any(f":{file.stat().st_ino} " in lock for lock in of_it)
+
+
+def test_a_trial_ends_when_somebody_writes_to_a_library(
+    able_to_capture, builder, credentials, scratch
+):
+    build = builder.copy("openssl-3.0", scratch)
+    with contextlib.ExitStack() as stack:
+        peer = stack.enter_context(NativePeer(build, credentials))
+        peer.listen()
+        command = [tlscope.binary(), "doctor", "--json", "--seconds", "600", *pids(peer)]
+        process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE))
+        stack.callback(process.kill)
+        eventually(lambda: leases(process, build.functions_in), "the library is leased")
+        with open(build.functions_in, "r+b"):  # waits until the probes are out of it
+            assert not leases(process, build.functions_in)
+        output, _ = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == WORKS and json.loads(output)["works"]
 
 
 def test_a_process_that_is_not_there_is_an_error(able_to_capture):

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@ class FakeProber final : public Prober {
   Result<LibraryAttachment> AttachLibrary(const std::string& /*path*/,
                                           const std::string& name) override {
     asked.push_back(name);
+    on_attach();
     if (failure) return tl::make_unexpected(*failure);
     if (!name.starts_with(libraries_in))
       return Fail(Errc::kNotFound, 0, "find SSL_read in " + name, "it is no library");
@@ -33,10 +35,11 @@ class FakeProber final : public Prober {
   std::vector<std::string> asked;     ///< names, each time
   std::vector<std::string> detached;  ///< names, in order
   std::map<LibraryId, std::string> attached;
-  std::vector<std::uint32_t> under_way;  ///< processes, each time
-  std::vector<RefusedFunction> refused;  ///< of whatever is attached from now on
-  std::optional<Error> failure;          ///< of whatever is asked for from now on
-  std::string libraries_in;              ///< what lies elsewhere is no library
+  std::vector<std::uint32_t> under_way;     ///< processes, each time
+  std::vector<RefusedFunction> refused;     ///< of whatever is attached from now on
+  std::optional<Error> failure;             ///< of whatever is asked for from now on
+  std::string libraries_in;                 ///< what lies elsewhere is no library
+  std::function<void()> on_attach = [] {};  ///< while the file is looked into
 
  private:
   LibraryId last_ = 0;

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <string>
 
+#include "tests/unit/agent/discovery/fake_guard.h"
 #include "tests/unit/agent/discovery/fake_prober.h"
 #include "tests/unit/agent/discovery/mapped_file_builder.h"
 #include "tests/unit/processor/base/scratch_folder.h"
@@ -35,7 +36,7 @@ const Error kRefused{Errc::kSystem, EINVAL, "attach SSL_read", ""};
 
 class LibraryAttacherTest : public ::testing::Test {
  protected:
-  LibraryAttacherTest() : libraries(prober, bus) {
+  LibraryAttacherTest() : libraries(prober, guard, bus) {
     EXPECT_TRUE(bus.Subscribe("events.#", events));
     EXPECT_TRUE(bus.Subscribe("control.health.diagnostics", diagnostics));
   }
@@ -55,6 +56,7 @@ class LibraryAttacherTest : public ::testing::Test {
 
   testing::ScratchFolder folder;
   testing::FakeProber prober;
+  testing::FakeGuard guard;
   EventBus bus;
   testing::Recorder events;
   testing::Recorder diagnostics;
@@ -161,16 +163,6 @@ TEST_F(LibraryAttacherTest, SaysWhyItCannotAttachToAPath) {
   ASSERT_FALSE(folder_itself.has_value());
   EXPECT_EQ(folder_itself.error().code, Errc::kNotFound);
   EXPECT_THAT(prober.asked, IsEmpty());
-}
-
-TEST_F(LibraryAttacherTest, MovesItsProbesWhenALibraryIsWrittenOverInPlace) {
-  const std::string path = File("libssl.so.3");
-  EXPECT_TRUE(Map(path, kStart));
-  File("libssl.so.3", "another version");
-  EXPECT_TRUE(Map(path, kStart + 2s));
-  EXPECT_THAT(prober.asked, SizeIs(2));
-  EXPECT_THAT(prober.detached, ElementsAre(path));
-  EXPECT_THAT(libraries.names(), ElementsAre(path));
 }
 
 TEST_F(LibraryAttacherTest, DetachesFromWhatNobodyMapsAnyLonger) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "processor/base/unique_fd.h"
+#include "tests/unit/agent/discovery/fake_guard.h"
 #include "tests/unit/agent/discovery/fake_prober.h"
 #include "tests/unit/agent/discovery/mapped_file_builder.h"
 #include "tests/unit/processor/base/scratch_folder.h"
@@ -38,6 +39,7 @@ class FakeMappings final : public MappingSource {
     eventfd_t count = 0;
     eventfd_read(fd_.get(), &count);
     for (const std::string& path : std::exchange(paths_, {})) on_mapping(testing::MappingOf(path));
+    std::exchange(after_next_poll, [] {})();
     return std::exchange(complete_, true);
   }
 
@@ -45,6 +47,11 @@ class FakeMappings final : public MappingSource {
     paths_.push_back(path);
     eventfd_write(fd_.get(), 1);
   }
+
+  /// Another descriptor tells of reports from now on.
+  void Replace() { fd_ = UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+
+  std::function<void()> after_next_poll = [] {};
 
   void Lose() {
     complete_ = false;
@@ -96,8 +103,9 @@ class LibraryWatchTest : public ::testing::Test {
   std::function<void(const std::vector<std::string>&)> on_names = [](const auto&) {};
   testing::ScratchFolder folder;
   testing::FakeProber prober;
+  testing::FakeGuard guard;
   EventBus bus;
-  LibraryAttacher libraries{prober, bus};
+  LibraryAttacher libraries{prober, guard, bus};
   FakeMappings mappings;
   std::optional<StopSignal> stop;
   UniqueFd deadline;
@@ -165,6 +173,33 @@ TEST_F(LibraryWatchTest, DetachesFromWhatNobodyHasMappedForLong) {
   };
   Watch("the library to be left");
   EXPECT_THAT(prober.detached, Contains(path));
+}
+
+TEST_F(LibraryWatchTest, MakesWayForAWriterAndComesBack) {
+  const std::string path = Library("libssl.so.3");
+  on_names = [&](const auto& names) {
+    if (prober.asked.empty()) return mappings.Report(path);
+    if (prober.asked.size() == 2) return stop->Raise(StopReason::kCommand);
+    if (!names.empty()) return guard.WriteToAll();
+    now += 1s;  // the writer is done
+  };
+  Watch("the library to be attached to again");
+  EXPECT_THAT(prober.detached, ElementsAre(path));
+  EXPECT_THAT(libraries.names(), ElementsAre(path));
+}
+
+TEST_F(LibraryWatchTest, PollsTheDescriptorsThatTheSourceHasNow) {
+  const std::string path = Library("libssl.so.3");
+  on_names = [&](const auto& names) {
+    if (!names.empty()) return stop->Raise(StopReason::kCommand);
+    mappings.Report(folder.path() + "/no-library");
+    mappings.after_next_poll = [&] {
+      mappings.Replace();  // as a CPU's event is when it comes back
+      mappings.Report(path);
+    };
+  };
+  Watch("the library that was reported by another descriptor");
+  EXPECT_THAT(libraries.names(), ElementsAre(path));
 }
 
 TEST_F(LibraryWatchTest, ServesTheOtherDescriptors) {
