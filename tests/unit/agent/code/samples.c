@@ -27,6 +27,7 @@ static COLD __attribute__((noreturn)) void give_up(int code) {
 }
 
 static NOINLINE int move_bytes(struct object* object, char* buffer, long size, size_t* moved) {
+  if (size < 0) return -1;
   if (size > (long)sizeof(object->bytes)) size = sizeof(object->bytes);
   memcpy(buffer, object->bytes, (size_t)size);
   *moved = (size_t)size;
