@@ -3,11 +3,11 @@
 
 #include <sys/types.h>
 
-#include <compare>
 #include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 
 #include "agent/procfs/process_maps.h"
 
@@ -21,7 +21,11 @@ struct FileKey {
   std::int64_t size = 0;
   std::int64_t mtime_ns = 0;
   std::int64_t ctime_ns = 0;
-  auto operator<=>(const FileKey&) const = default;
+  bool operator==(const FileKey&) const = default;
+  bool operator<(const FileKey& other) const {
+    return std::tie(device, inode, size, mtime_ns, ctime_ns) <
+           std::tie(other.device, other.inode, other.size, other.mtime_ns, other.ctime_ns);
+  }
 };
 
 /// Of the regular file behind a descriptor, O_PATH will do; nullopt when it is none.
@@ -31,7 +35,10 @@ std::optional<FileKey> FileKeyOf(int fd);
 struct InodeId {
   dev_t device = 0;
   ino_t inode = 0;
-  auto operator<=>(const InodeId&) const = default;
+  bool operator==(const InodeId&) const = default;
+  bool operator<(const InodeId& other) const {
+    return std::tie(device, inode) < std::tie(other.device, other.inode);
+  }
 };
 
 struct FileIdentity {

@@ -32,7 +32,8 @@ class User {
     EXPECT_EQ(pipe(ready), 0);
     pid_ = fork();
     if (pid_ == 0) {
-      mmap(nullptr, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, file, 0);
+      [[maybe_unused]] void* const mapped =
+          mmap(nullptr, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, file, 0);
       [[maybe_unused]] const ssize_t told = write(ready[1], "x", 1);
       while (true) pause();
     }
