@@ -30,9 +30,9 @@ EVENTS = 3 * MESSAGES
 RING_MIB = "128"
 # What those who do not read may make the agent grow: 1 MiB that waits for each, one event beside
 # (processor/ipc/ipc_limits.h) and the buffer that this outgrew; and for each who reads what its two
-# buffers differ by between two loads. A queue of all there is to read, though they share it, would
-# take 50 MiB.
-GROWTH_BOUND_KIB = (2 * STALLED + READERS) << 10
+# buffers differ by between two loads; and what the allocator keeps of both, which is more on a
+# busy machine. A queue of all there is to read, though they share it, would take 50 MiB.
+GROWTH_BOUND_KIB = (3 * STALLED + READERS) << 10
 TOPICS = (REQUEST_TOPIC, RESPONSE_TOPIC, EXCHANGE_TOPIC)
 
 
