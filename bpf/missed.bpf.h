@@ -10,6 +10,7 @@
 
 #include "bpf/base/counters.bpf.h"
 #include "bpf/base/kernel_types.bpf.h"
+#include "bpf/base/pid_namespace.bpf.h"
 #include "bpf/filters.bpf.h"
 #include "bpf/points.bpf.h"
 #include "bpf/sockets.bpf.h"
@@ -21,7 +22,7 @@
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
-	__type(key, __u64); /* bpf_get_current_pid_tgid() */
+	__type(key, __u64); /* visible_pid_tgid() */
 	__type(value, __s32); /* the descriptor of the system call that it is in */
 } waiting_threads SEC(".maps");
 
@@ -49,7 +50,7 @@ static __always_inline void note_missed(struct missed *missed, __u64 len)
  */
 static __always_inline struct tls_socket *socket_waited_for(void)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = visible_pid_tgid();
 	__s32 *fd = bpf_map_lookup_elem(&waiting_threads, &id);
 	struct sock *sk;
 
