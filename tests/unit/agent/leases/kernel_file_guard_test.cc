@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <fstream>
 #include <string>
@@ -61,10 +62,14 @@ TEST_F(KernelFileGuardTest, TellsOfAWriterWhoWaits) {
 TEST_F(KernelFileGuardTest, LetsAWriterInWhenItIsReleased) {
   EXPECT_EQ(guard->Protect(file.get()).protection, Protection::kLeased);
   UniqueFd writer;
-  std::jthread waiting([&] { writer = UniqueFd(open(path.c_str(), O_WRONLY | O_CLOEXEC)); });
+  std::atomic<bool> is_in = false;
+  std::jthread waiting([&] {
+    writer = UniqueFd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    is_in = true;
+  });
   pollfd ready{guard->fd(), POLLIN, 0};
   ASSERT_EQ(poll(&ready, 1, 30'000), 1);
-  EXPECT_FALSE(writer) << "it waits";
+  EXPECT_FALSE(is_in) << "it waits";
   guard->Release(file.get());
   waiting.join();
   EXPECT_TRUE(writer);
